@@ -1,0 +1,82 @@
+/* Stable reason codes: why something was refused, ended or rolled back. One table for logs, D-Bus, HTTP, the wire and the
+ * command line. The number goes over the wire and the text code into machine-readable output: neither is ever reused. The
+ * sentence is for people: what is wrong and what to do. */
+#pragma once
+
+#include <stddef.h>
+
+#define REASONS(X) \
+	X(OK, 0, "ok", "No error.") \
+	/* link and records */ \
+	X(LINK_CLOSED, 1, "link-closed", "The other side closed the connection.") \
+	X(LINK_FAILED, 2, "link-failed", "The radio connection was lost. Move closer and try again.") \
+	X(RECORD_MALFORMED, 3, "record-malformed", "Bytes arrived that are not a Lanyard record.") \
+	X(RECORD_TOO_LONG, 4, "record-too-long", "A record is longer than this link allows.") \
+	X(RECORD_STALLED, 5, "record-stalled", "A record began but its rest did not arrive in time.") \
+	X(TIMEOUT, 6, "timeout", "The other side did not answer in time. Try again.") \
+	X(QUEUE_FULL, 7, "queue-full", "The other side does not read what is sent. The connection was ended.") \
+	/* handshake */ \
+	X(VERSION_UNSUPPORTED, 20, "version-unsupported", "The two ends share no protocol version. Update the older one.") \
+	X(HANDSHAKE_FAILED, 21, "handshake-failed", "The other side could not be authenticated.") \
+	X(KEY_INVALID, 22, "key-invalid", "The other side sent a key that is not canonical or of low order.") \
+	X(NOT_PAIRED, 23, "not-paired", "This camera has no companion. Pair first.") \
+	X(COMMITMENT_MISMATCH, 24, "commitment-mismatch", \
+	  "The pairing code's commitment does not match: someone may be in between. Pair again.") \
+	X(DECRYPT_FAILED, 25, "decrypt-failed", "A message failed its authentication check. The session was ended.") \
+	X(SESSION_EXPIRED, 26, "session-expired", "The session reached its time or message limit. It is made anew.") \
+	X(MESSAGE_MALFORMED, 27, "message-malformed", "A message does not follow the protocol.") \
+	X(MESSAGE_UNEXPECTED, 28, "message-unexpected", "A message came at a moment when the protocol does not allow it.") \
+	/* pairing */ \
+	X(PAIRING_CLOSED, 40, "pairing-closed", \
+	  "The camera is not in pairing mode. Hold Event and Function together for 2 seconds.") \
+	X(PAIRING_EXPIRED, 41, "pairing-expired", \
+	  "The pairing window has ended. Hold Event and Function together for 2 seconds again.") \
+	X(PAIRING_TRIES, 42, "pairing-tries", "Too many tries in this pairing window. Open a new one with the buttons.") \
+	X(PAIRING_OVERLAP, 43, "pairing-overlap", "Two companions tried to pair at once. Open a new window with the buttons.") \
+	X(PAIRING_BUSY, 44, "pairing-busy", "Another pairing is in progress on this camera.") \
+	X(CODE_REJECTED, 45, "code-rejected", "The codes were not confirmed. Nothing was changed.") \
+	X(STORE_FAILED, 46, "store-failed", "The pairing could not be stored. The old pairing still works.") \
+	X(RECORD_CORRUPT, 47, "record-corrupt", "The stored pairing record is damaged and was set aside. Pair again.") \
+	/* requests */ \
+	X(REQUEST_UNKNOWN, 60, "request-unknown", "The camera does not know this request. Update it.") \
+	X(REQUEST_INVALID, 61, "request-invalid", "A field of the request is missing or out of range.") \
+	X(NOT_PERMITTED, 62, "not-permitted", "The agency's policy does not allow this.") \
+	X(NOT_FOUND, 63, "not-found", "There is no such recording.") \
+	X(DISK_FULL, 64, "disk-full", "The camera's storage is full. Dock the camera to offload it.") \
+	X(RECORDER_GONE, 65, "recorder-gone", "The camera's recorder does not answer.") \
+	X(RECORDING_DAMAGED, 66, "recording-damaged", "The recording fails its integrity check at this position.") \
+	X(BUSY, 67, "busy", "The camera is busy with another request of this kind.") \
+	X(INTERNAL, 68, "internal", "An internal error; the log says more.") \
+	/* bluetooth */ \
+	X(BLUETOOTH_GONE, 80, "bluetooth-gone", "The Bluetooth service is not running. It is tried again on its own.") \
+	X(ADAPTER_GONE, 81, "adapter-gone", "The Bluetooth adapter is missing. It is tried again on its own.") \
+	X(ADVERTISING_REFUSED, 82, "advertising-refused", "The Bluetooth service refused the advertisement.") \
+	X(CAMERA_NOT_FOUND, 83, "camera-not-found", "No such camera is near. Switch it on and move closer.") \
+	X(CONNECT_FAILED, 84, "connect-failed", "The camera was seen but did not accept a connection.") \
+	/* wi-fi handover */ \
+	X(WIFI_GONE, 100, "wifi-gone", "The Wi-Fi service is not running or its control socket is missing.") \
+	X(AP_REFUSED, 101, "ap-refused", "The Wi-Fi service refused the access point's settings.") \
+	X(AP_TIMEOUT, 102, "ap-timeout", "The access point did not come up in time.") \
+	X(AP_FAILED, 103, "ap-failed", "The access point went down unexpectedly.") \
+	X(JOIN_TIMEOUT, 104, "join-timeout", "The network could not be joined in time. Move closer and try again.") \
+	X(JOIN_REFUSED, 105, "join-refused", "The network refused the key.") \
+	X(JOIN_LOST, 106, "join-lost", "The Wi-Fi connection was lost.") \
+	X(PEER_ABSENT, 107, "peer-absent", "The companion did not join the camera's network in time.") \
+	X(DIAL_FAILED, 108, "dial-failed", "The camera could not reach the companion over Wi-Fi.") \
+	X(MEDIA_CLOSED, 109, "media-closed", "The video connection was closed.") \
+	X(WIFI_IDLE, 110, "wifi-idle", "Nothing used the camera's Wi-Fi, so it was switched off.") \
+	X(SESSION_LOST, 111, "session-lost", "The Bluetooth session ended, and the Wi-Fi with it.") \
+	X(CANCELLED, 112, "cancelled", "It was cancelled.")
+
+enum reason {
+#define REASON_ENUM(name, number, code, sentence) REASON_##name = (number),
+	REASONS(REASON_ENUM)
+#undef REASON_ENUM
+};
+
+/* The stable text code, "internal" for a number that is in no table. Never NULL. */
+const char *reason_code(enum reason reason);
+/* One sentence for a person. Never NULL. */
+const char *reason_sentence(enum reason reason);
+/* A number from the wire becomes a reason; numbers that we do not know become REASON_INTERNAL. */
+enum reason reason_from_number(unsigned number);

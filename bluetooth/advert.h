@@ -1,0 +1,33 @@
+/* Advertising sets of one adapter. The caller owns content and epoch; address and payload change together (docs/protocol.md). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bluetooth/adapter.h"
+
+/* Lanyard's service, as 16-bit UUID in service data and scan filters (docs/protocol.md says why 16 bits). */
+#define LANYARD_SERVICE_UUID "0000fd7a-0000-1000-8000-00805f9b34fb"
+
+#define ADVERT_DATA_LIMIT 20
+
+struct advert;
+
+struct advert_content {
+	bool connectable;
+	uint8_t service_data[ADVERT_DATA_LIMIT]; /* for LANYARD_SERVICE_UUID */
+	size_t service_data_length;
+};
+
+/* Registers it and keeps it registered: also across connections (which stop a legacy advertisement) and recoveries. Failures are
+ * logged once and retried with a growing pause. 0 or -ENOMEM. */
+int advert_new(struct advert **ret, struct adapter *adapter, const struct advert_content *content);
+/* Unregisters. NULL is allowed. */
+void advert_free(struct advert *advert);
+/* Replaces the content, and with it the address when the privacy timer has run out. */
+int advert_set(struct advert *advert, const struct advert_content *content);
+/* The adapter became ready again, or a connection was accepted: make sure it is on the air. */
+void advert_refresh(struct advert *advert);
+/* True once BlueZ has confirmed the registration. */
+bool advert_is_active(const struct advert *advert);

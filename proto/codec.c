@@ -1,0 +1,61 @@
+#include "proto/codec.h"
+
+#include <errno.h>
+#include <pb_decode.h>
+#include <pb_encode.h>
+
+#include "base/bytes.h"
+
+static int encode(const pb_msgdesc_t *fields, const void *message, uint8_t *out, size_t capacity, size_t *ret_length) {
+	pb_ostream_t stream = pb_ostream_from_buffer(out, capacity);
+	if (!pb_encode(&stream, fields, message))
+		return -EMSGSIZE;
+	*ret_length = stream.bytes_written;
+	return 0;
+}
+
+static int decode(const pb_msgdesc_t *fields, const uint8_t *bytes, size_t length, void *message, size_t size) {
+	pb_istream_t stream = pb_istream_from_buffer(bytes, length);
+	if (!pb_decode(&stream, fields, message) || stream.bytes_left != 0) {
+		wipe(message, size);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, size_t *ret_length) {
+	return encode(lanyard_Message_fields, message, out, capacity, ret_length);
+}
+
+static bool has_body(const lanyard_Message *message) {
+	switch (message->which_kind) {
+	case lanyard_Message_request_tag:
+		return message->kind.request.which_body != 0 && message->kind.request.id != 0;
+	case lanyard_Message_response_tag:
+		return message->kind.response.id != 0; /* a bare success or failure has no body */
+	case lanyard_Message_event_tag:
+		return message->kind.event.which_body != 0;
+	default:
+		return false;
+	}
+}
+
+int codec_decode(const uint8_t *bytes, size_t length, lanyard_Message *ret_message) {
+	int result = decode(lanyard_Message_fields, bytes, length, ret_message, sizeof(*ret_message));
+	if (result == 0 && !has_body(ret_message)) {
+		wipe(ret_message, sizeof(*ret_message));
+		return -EBADMSG;
+	}
+	return result;
+}
+
+int codec_encode_media(const lanyard_MediaMessage *message, uint8_t *out, size_t capacity, size_t *ret_length) {
+	return encode(lanyard_MediaMessage_fields, message, out, capacity, ret_length);
+}
+
+int codec_decode_media(const uint8_t *bytes, size_t length, lanyard_MediaMessage *ret_message) {
+	int result = decode(lanyard_MediaMessage_fields, bytes, length, ret_message, sizeof(*ret_message));
+	if (result == 0 && ret_message->which_kind == 0)
+		return -EBADMSG;
+	return result;
+}

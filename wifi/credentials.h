@@ -1,0 +1,30 @@
+/* What is needed to join one network. Kept in locked memory by its owner and wiped when the network goes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+
+#define SSID_LIMIT 32
+#define PSK_SIZE 32
+#define PASSPHRASE_LIMIT 63
+#define MAC_SIZE 6
+
+struct wifi_credentials {
+	uint8_t ssid[SSID_LIMIT]; /* any bytes, zero bytes included */
+	size_t ssid_length;
+	bool has_psk;
+	uint8_t psk[PSK_SIZE];
+	char passphrase[PASSPHRASE_LIMIT + 1]; /* "" when has_psk */
+	bool hidden;
+	bool has_bssid;
+	uint8_t bssid[MAC_SIZE];
+	unsigned frequency_mhz; /* 0: not known, scan all */
+};
+
+/* New random SSID (16 characters of base32), 256-bit PSK or 63-character passphrase, locally administered BSSID. */
+void wifi_credentials_make(struct wifi_credentials *ret, const struct random_source *random, bool passphrase,
+                           unsigned frequency_mhz);
+void wifi_credentials_wipe(struct wifi_credentials *credentials);

@@ -1,0 +1,45 @@
+/* A station: joins one network, says when traffic can flow, leaves without a trace. A small interface, so that a companion whose
+ * interface NetworkManager owns can get a back end of its own; wifi/station_supplicant.c is the one for wpa_supplicant's control
+ * socket. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/reason.h"
+#include "wifi/credentials.h"
+
+struct station;
+
+struct station_callbacks {
+	/* Associated and authenticated; an IPv6 link-local address is usable on interface `index` (16 bytes, network order). */
+	void (*joined)(void *context, unsigned index, const uint8_t address[16]);
+	/* Not (any longer) joined; the network was removed from the supplicant and the interface is down. REASON_OK after
+	 * station_leave; JOIN_TIMEOUT, JOIN_REFUSED, JOIN_LOST, WIFI_GONE. Called once for each station_join. */
+	void (*off)(void *context, enum reason reason);
+};
+
+struct station_operations {
+	int (*join)(struct station *station, const struct wifi_credentials *credentials);
+	void (*leave)(struct station *station);
+	void (*free)(struct station *station);
+};
+
+struct station {
+	const struct station_operations *operations;
+};
+
+/* 0, -EALREADY unless off. The outcome comes through `joined` or `off`. */
+static inline int station_join(struct station *station, const struct wifi_credentials *credentials) {
+	return station->operations->join(station, credentials);
+}
+static inline void station_leave(struct station *station) {
+	station->operations->leave(station);
+}
+static inline void station_free(struct station *station) {
+	if (station)
+		station->operations->free(station);
+}
+
+/* control_path: "/run/wpa_supplicant/wlan1". random_mac: a new locally administered address for each join. 0 or -ENOMEM. */
+int station_supplicant_new(struct station **ret, sd_event *event, const char *control_path, const char *interface,
+                           bool random_mac, const struct station_callbacks *callbacks, void *context);
