@@ -66,7 +66,17 @@
 	X(MEDIA_CLOSED, 109, "media-closed", "The video connection was closed.") \
 	X(WIFI_IDLE, 110, "wifi-idle", "Nothing used the camera's Wi-Fi, so it was switched off.") \
 	X(SESSION_LOST, 111, "session-lost", "The Bluetooth session ended, and the Wi-Fi with it.") \
-	X(CANCELLED, 112, "cancelled", "It was cancelled.")
+	X(CANCELLED, 112, "cancelled", "It was cancelled.") \
+	/* the companion's local API */ \
+	X(NOT_CONNECTED, 130, "not-connected", "The camera is not connected. Move closer: it connects on its own.") \
+	X(WIFI_OFF, 131, "wifi-off", "The camera's Wi-Fi is not on. Switch it on first.") \
+	X(LOGIN_REQUIRED, 132, "login-required", "Open the page with the address that \"lanyard companion open\" prints.") \
+	X(ORIGIN_REFUSED, 133, "origin-refused", "The request did not come from the companion's own page.") \
+	X(BODY_INVALID, 134, "body-invalid", "The request's body is not the JSON that this path expects.") \
+	X(BODY_TOO_LONG, 135, "body-too-long", "The request's body is too long.") \
+	X(PATH_UNKNOWN, 136, "path-unknown", "There is nothing at this path.") \
+	X(METHOD_UNKNOWN, 137, "method-unknown", "This path does not know this method.") \
+	X(RANGE_INVALID, 138, "range-invalid", "The requested range lies outside the recording.")
 
 enum reason {
 #define REASON_ENUM(name, number, code, sentence) REASON_##name = (number),

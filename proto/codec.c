@@ -59,3 +59,25 @@ int codec_decode_media(const uint8_t *bytes, size_t length, lanyard_MediaMessage
 		return -EBADMSG;
 	return result;
 }
+
+void codec_media_data_header(uint8_t out[MEDIA_DATA_HEADER_SIZE], uint32_t id) {
+	struct writer w = writer_over(out, MEDIA_DATA_HEADER_SIZE);
+	writer_u8(&w, 0);
+	writer_u32(&w, id);
+}
+
+bool codec_media_is_data(const uint8_t *bytes, size_t length) {
+	return length > 0 && bytes[0] == 0;
+}
+
+int codec_media_data(const uint8_t *bytes, size_t length, uint32_t *ret_id, const uint8_t **ret_data, size_t *ret_data_length) {
+	struct reader r = reader_over(bytes, length);
+	uint8_t mark = reader_u8(&r);
+	uint32_t id = reader_u32(&r);
+	if (r.failed || mark != 0 || id == 0 || reader_left(&r) == 0)
+		return -EBADMSG;
+	*ret_id = id;
+	*ret_data = r.at;
+	*ret_data_length = reader_left(&r);
+	return 0;
+}

@@ -2,6 +2,7 @@
  * enum values, no trailing bytes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,15 @@ int codec_decode(const uint8_t *bytes, size_t length, lanyard_Message *ret_messa
 /* The same for the media channel. */
 int codec_encode_media(const lanyard_MediaMessage *message, uint8_t *out, size_t capacity, size_t *ret_length);
 int codec_decode_media(const uint8_t *bytes, size_t length, lanyard_MediaMessage *ret_message);
+
+/* A data frame of the media channel: a zero byte (which begins no MediaMessage), the request's id (4 bytes, big-endian), then
+ * bytes of the MP4, at least one, in order from the request's offset. */
+#define MEDIA_DATA_HEADER_SIZE 5
+/* Largest payload of one data frame: header and payload fit one record of the media channel (RECORD_LIMIT_MEDIA less its tag). */
+#define MEDIA_DATA_LIMIT (65535 - 16 - MEDIA_DATA_HEADER_SIZE)
+
+void codec_media_data_header(uint8_t out[MEDIA_DATA_HEADER_SIZE], uint32_t id);
+/* True when a message of the media channel is a data frame rather than a MediaMessage. */
+bool codec_media_is_data(const uint8_t *bytes, size_t length);
+/* The outputs point into `bytes`. 0, or -EBADMSG when it is no data frame, its id is zero, or it carries nothing. */
+int codec_media_data(const uint8_t *bytes, size_t length, uint32_t *ret_id, const uint8_t **ret_data, size_t *ret_data_length);
