@@ -28,3 +28,11 @@ struct wifi_credentials {
 void wifi_credentials_make(struct wifi_credentials *ret, const struct random_source *random, bool passphrase,
                            unsigned frequency_mhz);
 void wifi_credentials_wipe(struct wifi_credentials *credentials);
+/* Whether they can be used at all: SSID of 1 to 32 bytes, passphrase of 8 to 63 printable ASCII characters, unicast BSSID, a
+ * frequency of 0 or of a known channel. What comes from a peer is checked with this first. 0 or -EINVAL. */
+int wifi_credentials_check(const struct wifi_credentials *credentials);
+/* The 256-bit PSK: as given, or from the passphrase and SSID (IEEE 802.11-2020 J.4.1; takes milliseconds). Daemons are only ever
+ * told this, as hexadecimal digits, so no quoting rule of theirs matters. The caller wipes it. 0 or -EIO. */
+int wifi_credentials_psk(const struct wifi_credentials *credentials, uint8_t ret[PSK_SIZE]);
+/* Channel number of a 20 MHz channel in the 2.4 or 5 GHz band by its centre, 0 for anything else. */
+unsigned wifi_frequency_channel(unsigned frequency_mhz);

@@ -1,0 +1,387 @@
+#include "wifi/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <wpa_ctrl.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+#define AREA "wifi"
+
+struct command {
+	char text[WIFI_COMMAND_LIMIT];
+	size_t length;
+	wifi_control_reply reply; /* NULL: nobody wants the answer any longer */
+};
+
+enum control_state {
+	CONTROL_CLOSED,    /* waiting for the next try */
+	CONTROL_ATTACHING, /* sockets open, ATTACH sent */
+	CONTROL_OPEN,
+};
+
+struct wifi_control {
+	sd_event *event;
+	char *path;
+	const struct wifi_environment *environment;
+	struct wifi_control_callbacks callbacks;
+	void *context;
+
+	enum control_state state;
+	bool missing_logged; /* a daemon that is not there is logged once, not at every try */
+	struct wpa_ctrl *commands, *events;
+	sd_event_source *commands_source, *events_source;
+	sd_event_source *timer; /* CLOSED: next try; ATTACHING: deadline of ATTACH; OPEN: next ping, or deadline of its answer */
+	bool ping_sent;
+
+	struct command queue[WIFI_QUEUE_LIMIT]; /* [0] is under way when `sent` */
+	size_t queued;
+	bool sent;
+	sd_event_source *deadline; /* of queue[0] */
+
+	/* A callback may free the control client while one of our functions is still running above it. */
+	unsigned references;
+};
+
+static int control_timer_fired(sd_event_source *source, uint64_t now, void *userdata);
+static int control_deadline_fired(sd_event_source *source, uint64_t now, void *userdata);
+static int control_commands_readable(sd_event_source *source, int descriptor, uint32_t events, void *userdata);
+static int control_events_readable(sd_event_source *source, int descriptor, uint32_t events, void *userdata);
+
+static void control_unref(struct wifi_control *control) {
+	if (--control->references > 0)
+		return;
+	sd_event_unref(control->event);
+	free(control->path);
+	free(control);
+}
+
+/* The client's own folder, in a buffer of the caller. */
+static const char *client_folder(const struct wifi_environment *environment, char *buffer, size_t capacity) {
+	if (environment->client_folder)
+		return environment->client_folder;
+	const char *runtime = secure_getenv("RUNTIME_DIRECTORY");
+	size_t length = runtime ? strcspn(runtime, ":") : 0;
+	if (length == 0 || length >= capacity || runtime[0] != '/')
+		return NULL; /* libwpa-client's default: /tmp */
+	memcpy(buffer, runtime, length);
+	buffer[length] = '\0';
+	return buffer;
+}
+
+static int open_socket(struct wifi_control *control, struct wpa_ctrl **ret, sd_event_source **ret_source,
+                       sd_event_io_handler_t readable) {
+	char folder[108];
+	errno = 0;
+	struct wpa_ctrl *ctrl = wpa_ctrl_open2(control->path, client_folder(control->environment, folder, sizeof(folder)));
+	if (!ctrl)
+		return errno > 0 ? -errno : -ENOTCONN;
+	int descriptor = wpa_ctrl_get_fd(ctrl);
+	int r = fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0; /* the library leaves it inheritable */
+	if (r == 0)
+		r = sd_event_add_io(control->event, ret_source, descriptor, EPOLLIN, readable, control);
+	if (r < 0) {
+		wpa_ctrl_close(ctrl);
+		return r;
+	}
+	*ret = ctrl;
+	return 0;
+}
+
+static void close_socket(struct wpa_ctrl **ctrl, sd_event_source **source) {
+	*source = sd_event_source_disable_unref(*source);
+	if (*ctrl)
+		wpa_ctrl_close(*ctrl);
+	*ctrl = NULL;
+}
+
+static int send_text(struct wpa_ctrl *ctrl, const char *text, size_t length) {
+	return send(wpa_ctrl_get_fd(ctrl), text, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int control_set_timer(struct wifi_control *control, uint64_t in) {
+	control->timer = sd_event_source_disable_unref(control->timer);
+	return sd_event_add_time_relative(control->event, &control->timer, CLOCK_BOOTTIME, in, 1, control_timer_fired, control);
+}
+
+static void control_drop_commands(struct wifi_control *control) {
+	control->deadline = sd_event_source_disable_unref(control->deadline);
+	wipe(control->queue, sizeof(control->queue));
+	control->queued = 0;
+	control->sent = false;
+}
+
+static void control_close_sockets(struct wifi_control *control) {
+	/* Without it a living daemon would go on sending to us until ten events have failed. */
+	if (control->state == CONTROL_OPEN)
+		(void)send_text(control->events, "DETACH", 6);
+	control_drop_commands(control);
+	close_socket(&control->commands, &control->commands_source);
+	close_socket(&control->events, &control->events_source);
+	control->ping_sent = false;
+}
+
+/* The one place where the state changes. */
+static void control_enter(struct wifi_control *control, enum control_state state) {
+	int r = 0;
+	switch (state) {
+	case CONTROL_CLOSED:
+		control_close_sockets(control);
+		r = control_set_timer(control, control->environment->timing->reopen);
+		break;
+	case CONTROL_ATTACHING:
+		r = control_set_timer(control, control->environment->timing->command);
+		break;
+	case CONTROL_OPEN:
+		control->missing_logged = false;
+		r = control_set_timer(control, control->environment->timing->ping);
+		break;
+	}
+	control->state = state;
+	if (r < 0) /* out of memory or descriptors: the loop itself is in trouble, and there is nobody to return it to */
+		log_line(LOG_LEVEL_ERROR, AREA, "%s: no timer: %s", control->path, strerror(-r));
+}
+
+static void control_fail(struct wifi_control *control, const char *why) {
+	bool was_open = control->state == CONTROL_OPEN;
+	if (was_open)
+		log_reason(LOG_LEVEL_WARNING, AREA, REASON_WIFI_GONE, "%s: %s", control->path, why);
+	control_enter(control, CONTROL_CLOSED);
+	if (was_open && control->callbacks.closed)
+		control->callbacks.closed(control->context);
+}
+
+static void control_try_open(struct wifi_control *control) {
+	int r = open_socket(control, &control->commands, &control->commands_source, control_commands_readable);
+	if (r == 0)
+		r = open_socket(control, &control->events, &control->events_source, control_events_readable);
+	if (r == 0)
+		r = send_text(control->events, "ATTACH", 6);
+	if (r == 0) {
+		control_enter(control, CONTROL_ATTACHING);
+		return;
+	}
+	if (!control->missing_logged)
+		log_reason(LOG_LEVEL_NOTICE, AREA, REASON_WIFI_GONE, "%s: %s; trying again", control->path, strerror(-r));
+	control->missing_logged = true;
+	control_enter(control, CONTROL_CLOSED);
+}
+
+static int control_timer_fired(sd_event_source *source, uint64_t now, void *userdata) {
+	(void)source;
+	(void)now;
+	struct wifi_control *control = userdata;
+	control->references++;
+	switch (control->state) {
+	case CONTROL_CLOSED:
+		control_try_open(control);
+		break;
+	case CONTROL_ATTACHING:
+		if (!control->missing_logged)
+			log_reason(LOG_LEVEL_NOTICE, AREA, REASON_WIFI_GONE, "%s: no answer; trying again", control->path);
+		control->missing_logged = true;
+		control_enter(control, CONTROL_CLOSED);
+		break;
+	case CONTROL_OPEN:
+		if (control->ping_sent) {
+			control_fail(control, "no answer to a ping");
+		} else if (send_text(control->events, "PING", 4) < 0) {
+			control_fail(control, "the daemon is gone");
+		} else {
+			control->ping_sent = true;
+			control_set_timer(control, control->environment->timing->command);
+		}
+		break;
+	}
+	control_unref(control);
+	return 0;
+}
+
+/* Reads one datagram: its length without the line end, 0 for none, or a negative errno when the daemon is gone. */
+static ssize_t receive(struct wpa_ctrl *ctrl, char *text, size_t capacity) {
+	size_t length = capacity;
+	errno = 0;
+	if (wpa_ctrl_recv(ctrl, text, &length) < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : (errno > 0 ? -errno : -EIO);
+	if (length > 0 && text[length - 1] == '\n')
+		length--;
+	return (ssize_t)length;
+}
+
+static int control_events_readable(sd_event_source *source, int descriptor, uint32_t events, void *userdata) {
+	(void)source;
+	(void)descriptor;
+	(void)events;
+	struct wifi_control *control = userdata;
+	char text[WIFI_REPLY_LIMIT];
+	ssize_t length = receive(control->events, text, sizeof(text));
+	control->references++;
+	if (length < 0) {
+		control_fail(control, strerror((int)-length));
+	} else if (length > 0 && text[0] == '<') {
+		struct wifi_event event = wifi_event_parse(text, (size_t)length);
+		if (control->state == CONTROL_OPEN && event.kind != WIFI_EVENT_OTHER && control->callbacks.event)
+			control->callbacks.event(control->context, &event);
+	} else if (control->state == CONTROL_ATTACHING) {
+		if (wifi_reply_is(text, (size_t)length, "OK")) {
+			control_enter(control, CONTROL_OPEN);
+			if (control->callbacks.opened)
+				control->callbacks.opened(control->context);
+		} else {
+			control_enter(control, CONTROL_CLOSED);
+		}
+	} else if (control->ping_sent && wifi_reply_is(text, (size_t)length, "PONG")) {
+		control->ping_sent = false;
+		control_set_timer(control, control->environment->timing->ping);
+	}
+	control_unref(control);
+	return 0;
+}
+
+/* Sends queue[0]. Its text is wiped at once: it may hold a key. */
+static int control_send_next(struct wifi_control *control) {
+	struct command *command = &control->queue[0];
+	int r = send_text(control->commands, command->text, command->length);
+	wipe(command->text, sizeof(command->text));
+	if (r < 0)
+		return r;
+	control->sent = true;
+	return sd_event_add_time_relative(control->event, &control->deadline, CLOCK_BOOTTIME,
+	                                  control->environment->timing->command, 1, control_deadline_fired, control);
+}
+
+static int control_deadline_fired(sd_event_source *source, uint64_t now, void *userdata) {
+	(void)source;
+	(void)now;
+	struct wifi_control *control = userdata;
+	control->references++;
+	control_fail(control, "no answer to a command");
+	control_unref(control);
+	return 0;
+}
+
+static int control_commands_readable(sd_event_source *source, int descriptor, uint32_t events, void *userdata) {
+	(void)source;
+	(void)descriptor;
+	(void)events;
+	struct wifi_control *control = userdata;
+	char text[WIFI_REPLY_LIMIT];
+	ssize_t length = receive(control->commands, text, sizeof(text));
+	control->references++;
+	if (length < 0) {
+		control_fail(control, strerror((int)-length));
+	} else if (length > 0 && control->sent) {
+		wifi_control_reply reply = control->queue[0].reply;
+		control->deadline = sd_event_source_disable_unref(control->deadline);
+		control->sent = false;
+		control->queued--;
+		memmove(&control->queue[0], &control->queue[1], control->queued * sizeof(control->queue[0]));
+		wipe(&control->queue[control->queued], sizeof(control->queue[0]));
+		if (control->queued > 0 && control_send_next(control) < 0)
+			control_fail(control, "the daemon is gone");
+		else if (reply)
+			reply(control->context, text, (size_t)length);
+	}
+	wipe(text, sizeof(text)); /* GET_CONFIG and the like answer with keys */
+	control_unref(control);
+	return 0;
+}
+
+int wifi_control_send(struct wifi_control *control, const char *text, wifi_control_reply reply) {
+	size_t length = strlen(text);
+	if (control->state != CONTROL_OPEN)
+		return -ENOTCONN;
+	if (length == 0 || length > WIFI_COMMAND_LIMIT)
+		return -EMSGSIZE;
+	if (control->queued == WIFI_QUEUE_LIMIT)
+		return -ENOBUFS;
+	struct command *command = &control->queue[control->queued++];
+	memcpy(command->text, text, length);
+	command->length = length;
+	command->reply = reply;
+	if (control->queued > 1)
+		return 0;
+	int r = control_send_next(control);
+	if (r == 0)
+		return 0;
+	/* The daemon died a moment ago. Say so from the event loop, where the caller expects it, by letting the ping fail now. */
+	control_drop_commands(control);
+	control_set_timer(control, 0);
+	return 0;
+}
+
+void wifi_control_cancel(struct wifi_control *control) {
+	size_t keep = control->sent ? 1 : 0;
+	for (size_t i = keep; i < control->queued; i++)
+		wipe(&control->queue[i], sizeof(control->queue[i]));
+	control->queued = keep;
+	control->queue[0].reply = NULL;
+}
+
+void wifi_control_farewell(struct wifi_control *control, const char *text) {
+	if (control->state == CONTROL_OPEN)
+		(void)send_text(control->commands, text, strlen(text));
+}
+
+void wifi_control_reset(struct wifi_control *control) {
+	if (control->state != CONTROL_CLOSED)
+		control_enter(control, CONTROL_CLOSED);
+}
+
+bool wifi_control_is_open(const struct wifi_control *control) {
+	return control->state == CONTROL_OPEN;
+}
+
+int wifi_control_new(struct wifi_control **ret, sd_event *event, const char *path, const struct wifi_environment *environment,
+                     const struct wifi_control_callbacks *callbacks, void *context) {
+	struct wifi_control *control = calloc(1, sizeof(*control));
+	if (!control)
+		return -ENOMEM;
+	*control = (struct wifi_control){
+		.event = sd_event_ref(event),
+		.path = strdup(path),
+		.environment = environment,
+		.callbacks = *callbacks,
+		.context = context,
+		.state = CONTROL_CLOSED,
+		.references = 1,
+	};
+	if (!control->path || control_set_timer(control, 0) < 0) {
+		wifi_control_free(control);
+		return -ENOMEM;
+	}
+	*ret = control;
+	return 0;
+}
+
+void wifi_control_free(struct wifi_control *control) {
+	if (!control)
+		return;
+	control_close_sockets(control);
+	control->timer = sd_event_source_disable_unref(control->timer);
+	control->state = CONTROL_CLOSED;
+	control->callbacks = (struct wifi_control_callbacks){ 0 };
+	control_unref(control);
+}
+
+bool wifi_reply_is(const char *text, size_t length, const char *expected) {
+	return length == strlen(expected) && memcmp(text, expected, length) == 0;
+}
+
+bool wifi_reply_has(const char *text, size_t length, const char *line) {
+	const char *end = text + length;
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		if (!stop)
+			stop = end;
+		if (wifi_reply_is(text, (size_t)(stop - text), line))
+			return true;
+		text = stop < end ? stop + 1 : end;
+	}
+	return false;
+}

@@ -1,0 +1,45 @@
+/* Every deadline and size of the Wi-Fi room, each with its reason. Times are microseconds of CLOCK_BOOTTIME. They stand in a
+ * structure, so that a test can shorten them per instance. */
+#pragma once
+
+#include <stdint.h>
+
+#define WIFI_MILLISECONDS(n) ((uint64_t)(n)*1000)
+
+/* Longest command that is sent: "SET_NETWORK NNN psk " and 64 hexadecimal digits, with room to spare. */
+#define WIFI_COMMAND_LIMIT 192
+/* Longest reply or event that is read; both daemons use 4096 bytes themselves. Longer ones are cut off by the kernel. */
+#define WIFI_REPLY_LIMIT 4096
+/* Commands that may wait for their turn: one state machine, which asks for one thing at a time, plus a cancelled one. */
+#define WIFI_QUEUE_LIMIT 4
+
+struct wifi_timing {
+	/* How often a missing or dead daemon's socket is tried again. A restarted hostapd is back within a second or two. */
+	uint64_t reopen;
+	/* How long a start or join waits for a daemon that is not there: long enough for its restart, short enough for a person.
+	 */
+	uint64_t open;
+	/* A daemon answers from its event loop in well under a millisecond, unless it waits for the driver: hostapd's ENABLE was
+	 * seen to take 1.75 s on an emulated processor, with everything behind it in the queue. */
+	uint64_t command;
+	/* A daemon that was killed is noticed at the next ping at the latest. */
+	uint64_t ping;
+	/* From access_point_start to beaconing, hostapd's own restart included. The handover's companion gives up after its join
+	 * deadline, so this must be shorter. */
+	uint64_t access_point_start;
+	/* From access_point_stop to off. After it the interface is taken down without hostapd's help. */
+	uint64_t access_point_stop;
+	/* From station_join to a usable address. Users of such cameras find 12 s too short on a busy channel; a join may begin
+	 * while the access point is still coming up. */
+	uint64_t join;
+	/* From station_leave to off. */
+	uint64_t leave;
+	/* Pause between two scans while the network is not there yet. wpa_supplicant on its own waits 5 s. */
+	uint64_t rescan;
+};
+
+extern const struct wifi_timing wifi_timing_default;
+
+/* Times that the network may refuse the key in one join: a single refusal can be a lost or forged frame of the four-way
+ * handshake, which nothing protects yet. */
+#define WIFI_KEY_REFUSALS 2
