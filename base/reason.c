@@ -1,5 +1,7 @@
 #include "base/reason.h"
 
+#include <string.h>
+
 static const struct {
 	enum reason reason;
 	const char *code, *sentence;
@@ -26,4 +28,11 @@ const char *reason_sentence(enum reason reason) {
 
 enum reason reason_from_number(unsigned number) {
 	return table[reason_index(number)].reason;
+}
+
+enum reason reason_from_code(const char *code) {
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].code, code) == 0)
+			return table[i].reason;
+	return REASON_INTERNAL;
 }

@@ -88,5 +88,7 @@ enum reason {
 const char *reason_code(enum reason reason);
 /* One sentence for a person. Never NULL. */
 const char *reason_sentence(enum reason reason);
+/* The reason with this text code; REASON_INTERNAL for one that we do not know. */
+enum reason reason_from_code(const char *code);
 /* A number from the wire becomes a reason; numbers that we do not know become REASON_INTERNAL. */
 enum reason reason_from_number(unsigned number);
