@@ -1,0 +1,164 @@
+#include "cli/command.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+const char *cli_value(const struct cli_call *call, const char *option) {
+	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && call->command->options[i].name; i++)
+		if (strcmp(call->command->options[i].name, option) == 0)
+			return call->values[i];
+	assert(!"the command's table has no such option");
+	return NULL;
+}
+
+static const char *group_summary(const char *group) {
+	static const char *const summaries[][2] = {
+		{ "camera", "this camera: state, buttons, its companion" },
+		{ "companion", "cameras near, the paired camera, its recordings" },
+		{ "footage", "the recordings stored on this camera" },
+		{ "nfc", "the camera's NFC tag" },
+	};
+	for (size_t i = 0; i < sizeof(summaries) / sizeof(summaries[0]); i++)
+		if (strcmp(summaries[i][0], group) == 0)
+			return summaries[i][1];
+	return "";
+}
+
+static void print_overview(FILE *out) {
+	fputs("Usage: lanyard GROUP COMMAND [OPTION...]\n", out);
+	const char *group = "";
+	for (size_t i = 0; i < cli_command_count; i++) {
+		if (strcmp(cli_commands[i].group, group) != 0) {
+			group = cli_commands[i].group;
+			fprintf(out, "\n%s: %s\n", group, group_summary(group));
+		}
+		fprintf(out, "  lanyard %s %-10s %-16s %s\n", cli_commands[i].group, cli_commands[i].name,
+		        cli_commands[i].operands, cli_commands[i].summary);
+	}
+	fputs("\nEach command has --help and --json. Exit status: 0 done, 1 failed (the message ends with a reason code), 2 "
+	      "wrong usage.\n",
+	      out);
+}
+
+static void print_help(const struct cli_command *command) {
+	printf("Usage: lanyard %s %s%s%s [OPTION...]\n\n%s\n", command->group, command->name, *command->operands ? " " : "",
+	       command->operands, command->summary);
+	if (command->details)
+		printf("\n%s\n", command->details);
+	puts("\nOptions:");
+	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && command->options[i].name; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "--%s%s%s", command->options[i].name, command->options[i].argument ? " " : "",
+		         command->options[i].argument ? command->options[i].argument : "");
+		printf("  %-22s %s\n", text, command->options[i].help);
+	}
+	printf("  %-22s %s\n  %-22s %s\n", "--json", "machine-readable output", "--help", "this text");
+}
+
+static bool group_exists(const char *group) {
+	for (size_t i = 0; i < cli_command_count; i++)
+		if (strcmp(cli_commands[i].group, group) == 0)
+			return true;
+	return false;
+}
+
+static const struct cli_command *find(const char *group, const char *name) {
+	for (size_t i = 0; i < cli_command_count; i++)
+		if (strcmp(cli_commands[i].group, group) == 0 && strcmp(cli_commands[i].name, name) == 0)
+			return &cli_commands[i];
+	return NULL;
+}
+
+/* Takes "--name value" or "--name=value". Returns how many words it used, or 0 after a message. */
+static int take_option(struct cli_call *call, int count, char **words) {
+	const char *name = words[0] + 2, *equals = strchr(name, '=');
+	size_t length = equals ? (size_t)(equals - name) : strlen(name);
+	if (!equals && strcmp(name, "json") == 0) {
+		call->json = true;
+		return 1;
+	}
+	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && call->command->options[i].name; i++) {
+		const struct cli_option *option = &call->command->options[i];
+		if (strlen(option->name) != length || memcmp(option->name, name, length) != 0)
+			continue;
+		if (!option->argument && equals)
+			break;
+		if (!option->argument || equals) {
+			call->values[i] = equals ? equals + 1 : "";
+			return 1;
+		}
+		if (count < 2) {
+			output_error("--%s needs a value: %s", option->name, option->argument);
+			return 0;
+		}
+		call->values[i] = words[1];
+		return 2;
+	}
+	output_error("there is no option %s here; see lanyard %s %s --help", words[0], call->command->group, call->command->name);
+	return 0;
+}
+
+static enum cli_exit run_command(const struct cli_command *command, int count, char **words) {
+	struct cli_call call = { .command = command };
+	char *operands[8];
+	bool only_operands = false;
+	for (int i = 0; i < count;) {
+		if (!only_operands && strcmp(words[i], "--") == 0) {
+			only_operands = true;
+			i++;
+		} else if (!only_operands && strcmp(words[i], "--help") == 0) {
+			print_help(command);
+			return CLI_DONE;
+		} else if (!only_operands && strncmp(words[i], "--", 2) == 0) {
+			int used = take_option(&call, count - i, words + i);
+			if (used == 0)
+				return CLI_USAGE;
+			i += used;
+		} else {
+			if (call.operand_count == command->operands_most) {
+				output_error("\"%s\" is one word too many; see lanyard %s %s --help", words[i], command->group,
+				             command->name);
+				return CLI_USAGE;
+			}
+			operands[call.operand_count++] = words[i++];
+		}
+	}
+	if (call.operand_count < command->operands_least) {
+		output_error("%s is missing; see lanyard %s %s --help", command->operands, command->group, command->name);
+		return CLI_USAGE;
+	}
+	call.operands = operands;
+	return command->run(&call);
+}
+
+enum cli_exit cli_run(int argument_count, char **arguments) {
+	if (argument_count < 1) {
+		print_overview(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0) {
+		print_overview(stdout);
+		return CLI_DONE;
+	}
+	if (strcmp(arguments[0], "--version") == 0) {
+		puts("lanyard " LANYARD_VERSION);
+		return CLI_DONE;
+	}
+	if (!group_exists(arguments[0])) {
+		output_error("there is no \"%s\"; see lanyard --help", arguments[0]);
+		return CLI_USAGE;
+	}
+	if (argument_count < 2 || strcmp(arguments[1], "--help") == 0) {
+		print_overview(argument_count < 2 ? stderr : stdout);
+		return argument_count < 2 ? CLI_USAGE : CLI_DONE;
+	}
+	const struct cli_command *command = find(arguments[0], arguments[1]);
+	if (!command) {
+		output_error("there is no \"lanyard %s %s\"; see lanyard --help", arguments[0], arguments[1]);
+		return CLI_USAGE;
+	}
+	return run_command(command, argument_count - 2, arguments + 2);
+}
