@@ -49,3 +49,7 @@ int gcm_seal(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
 /* 0 or -EBADMSG, with `out` wiped. */
 int gcm_open(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *associated, size_t associated_length,
              const uint8_t *in, size_t length, const uint8_t tag[GCM_TAG_SIZE], uint8_t *out) MUST_CHECK;
+
+#define AES_BLOCK_SIZE 16
+/* One block, for the single-block CTR of adverts. `out` may equal `in`. */
+void aes256_encrypt_block(const uint8_t key[AES256_KEY_SIZE], const uint8_t in[AES_BLOCK_SIZE], uint8_t out[AES_BLOCK_SIZE]);

@@ -1,0 +1,12 @@
+#include "crypto/crypto.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <sodium.h>
+
+int crypto_start(void) {
+	/* No configuration file and no error strings: libcrypto then costs a camera little memory of its own. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL) != 1)
+		return -EIO;
+	return sodium_init() < 0 ? -EIO : 0;
+}
