@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "wifi/control.h"
+#include "wifi/script.h"
 
 #define AREA "wifi"
 
@@ -19,32 +20,23 @@ struct access_point {
 	void *context;
 	char *interface;
 	struct wifi_control *control;
+	struct wifi_script script;
 	sd_event_source *deadline;
 
 	enum access_point_state state;
 	enum reason reason; /* STOPPING: what `off` will say */
 	struct wifi_credentials credentials;
-
-	/* The script under way, NULL for none, and the step whose reply is awaited. */
-	const struct step *script;
-	size_t script_length, step;
-	bool enabling; /* ENABLE was sent: the next AP-ENABLED is ours */
 };
 
-/* One command to hostapd, literal or written from the credentials, and what is expected back. */
-struct step {
-	const char *text;
-	int (*write)(struct access_point *ap, char *out, size_t capacity);
-	enum { EXPECT_OK, EXPECT_ANYTHING, EXPECT_DISABLED, EXPECT_ENABLED } expect;
-};
-
-static int write_ssid(struct access_point *ap, char *out, size_t capacity) {
+static int write_ssid(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	char hex[2 * SSID_LIMIT + 1];
 	hex_encode(hex, ap->credentials.ssid, ap->credentials.ssid_length);
 	return snprintf(out, capacity, "SET ssid2 %s", hex);
 }
 
-static int write_psk(struct access_point *ap, char *out, size_t capacity) {
+static int write_psk(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	uint8_t psk[PSK_SIZE];
 	char hex[2 * PSK_SIZE + 1];
 	int r = wifi_credentials_psk(&ap->credentials, psk);
@@ -57,72 +49,91 @@ static int write_psk(struct access_point *ap, char *out, size_t capacity) {
 	return r;
 }
 
-static int write_bssid(struct access_point *ap, char *out, size_t capacity) {
+static int write_bssid(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	const uint8_t *b = ap->credentials.bssid;
 	if (!ap->credentials.has_bssid)
 		return 0;
 	return snprintf(out, capacity, "SET bssid %02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
 }
 
-static int write_hw_mode(struct access_point *ap, char *out, size_t capacity) {
+static int write_hw_mode(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	if (ap->credentials.frequency_mhz == 0)
 		return 0;
 	return snprintf(out, capacity, "SET hw_mode %s", ap->credentials.frequency_mhz < 5000 ? "g" : "a");
 }
 
-static int write_channel(struct access_point *ap, char *out, size_t capacity) {
+static int write_channel(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	if (ap->credentials.frequency_mhz == 0)
 		return 0;
 	return snprintf(out, capacity, "SET channel %u", wifi_frequency_channel(ap->credentials.frequency_mhz));
 }
 
-static int write_hidden(struct access_point *ap, char *out, size_t capacity) {
+static int write_hidden(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	return snprintf(out, capacity, "SET ignore_broadcast_ssid %d", ap->credentials.hidden ? 1 : 0);
 }
 
-static int write_random_ssid(struct access_point *ap, char *out, size_t capacity) {
+static int write_random_ssid(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	char hex[2 * SSID_LIMIT + 1];
 	wifi_random_hex(ap->environment, hex, SSID_LIMIT);
 	return snprintf(out, capacity, "SET ssid2 %s", hex);
 }
 
-static int write_random_psk(struct access_point *ap, char *out, size_t capacity) {
+static int write_random_psk(void *context, char *out, size_t capacity) {
+	const struct access_point *ap = context;
 	char hex[2 * PSK_SIZE + 1];
 	wifi_random_hex(ap->environment, hex, PSK_SIZE);
 	return snprintf(out, capacity, "SET wpa_psk %s", hex);
 }
 
+static enum wifi_verdict judge_enabled(void *context, const char *text, size_t length) {
+	(void)context;
+	/* When not yet, AP-ENABLED, AP-DISABLED or the deadline will tell. */
+	return wifi_reply_has(text, length, "state=ENABLED") ? WIFI_VERDICT_GOOD : WIFI_VERDICT_WAIT;
+}
+
+static enum wifi_verdict judge_disabled(void *context, const char *text, size_t length) {
+	(void)context;
+	bool off = wifi_reply_has(text, length, "state=DISABLED") || wifi_reply_has(text, length, "state=UNINITIALIZED");
+	return off ? WIFI_VERDICT_GOOD : WIFI_VERDICT_REFUSED;
+}
+
 /* Everything that the network's safety rests on is set each time, whatever hostapd's configuration file says. The BSSID is set
  * by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
-static const struct step start_script[] = {
-	{ "DISABLE", NULL, EXPECT_ANYTHING }, /* FAIL when it already is */
-	{ "SET start_disabled 0", NULL, EXPECT_OK },
-	{ "SET auth_algs 1", NULL, EXPECT_OK },
-	{ "SET wpa 2", NULL, EXPECT_OK },
-	{ "SET wpa_key_mgmt WPA-PSK WPA-PSK-SHA256", NULL, EXPECT_OK },
-	{ "SET rsn_pairwise CCMP", NULL, EXPECT_OK },
-	{ "SET ieee80211w 2", NULL, EXPECT_OK },
-	{ "SET max_num_sta 1", NULL, EXPECT_OK },
-	{ "SET ap_isolate 1", NULL, EXPECT_OK },
-	{ NULL, write_hidden, EXPECT_OK },
-	{ NULL, write_hw_mode, EXPECT_OK },
-	{ NULL, write_channel, EXPECT_OK },
-	{ NULL, write_bssid, EXPECT_OK },
-	{ NULL, write_ssid, EXPECT_OK },
-	{ NULL, write_psk, EXPECT_OK },
-	{ "ENABLE", NULL, EXPECT_OK },
-	{ "STATUS", NULL, EXPECT_ENABLED }, /* or the event AP-ENABLED, where the driver takes its time */
+static const struct wifi_step start_script[] = {
+	{ .text = "DISABLE", .judge = wifi_judge_anything }, /* FAIL when it already is */
+	{ .text = "SET start_disabled 0" },
+	{ .text = "SET auth_algs 1" },
+	{ .text = "SET wpa 2" },
+	{ .text = "SET wpa_key_mgmt WPA-PSK WPA-PSK-SHA256" },
+	{ .text = "SET rsn_pairwise CCMP" },
+	{ .text = "SET ieee80211w 2" },
+	{ .text = "SET max_num_sta 1" },
+	{ .text = "SET ap_isolate 1" },
+	{ .write = write_hidden },
+	{ .write = write_hw_mode },
+	{ .write = write_channel },
+	{ .write = write_bssid },
+	{ .write = write_ssid },
+	{ .write = write_psk },
+	{ .text = "ENABLE" },
+	{ .text = "STATUS", .judge = judge_enabled }, /* or the event AP-ENABLED, where the driver takes its time */
 };
 
 /* Also run whenever hostapd appears: it starts with its interface up, and after an odd end it may still hold a secret. */
-static const struct step stop_script[] = {
-	{ "DISABLE", NULL, EXPECT_ANYTHING },        { "STATUS", NULL, EXPECT_DISABLED },
-	{ "SET start_disabled 1", NULL, EXPECT_OK }, { NULL, write_random_ssid, EXPECT_OK },
-	{ NULL, write_random_psk, EXPECT_OK },
+static const struct wifi_step stop_script[] = {
+	{ .text = "DISABLE", .judge = wifi_judge_anything },
+	{ .text = "STATUS", .judge = judge_disabled },
+	{ .text = "SET start_disabled 1" },
+	{ .write = write_random_ssid },
+	{ .write = write_random_psk },
 };
 
 static void enter_state(struct access_point *ap, enum access_point_state state, enum reason reason);
-static void script_reply(void *context, const char *text, size_t length);
 
 static int deadline_fired(sd_event_source *source, uint64_t now, void *userdata) {
 	(void)source;
@@ -163,8 +174,8 @@ static void interface_down(struct access_point *ap) {
 }
 
 /* What a script's end, in either way, means in the present state. */
-static void script_finished(struct access_point *ap) {
-	ap->script = NULL;
+static void script_finished(void *context) {
+	struct access_point *ap = context;
 	switch (ap->state) {
 	case ACCESS_POINT_STARTING:
 		enter_state(ap, ACCESS_POINT_UP, REASON_OK);
@@ -180,93 +191,24 @@ static void script_finished(struct access_point *ap) {
 	}
 }
 
-static void script_failed(struct access_point *ap, const char *what) {
-	ap->script = NULL;
+static void script_failed(void *context, const char *what) {
+	struct access_point *ap = context;
 	switch (ap->state) {
 	case ACCESS_POINT_STARTING:
-		log_reason(LOG_LEVEL_WARNING, AREA, REASON_AP_REFUSED, "%s: hostapd refused to %s", ap->interface, what);
+		log_reason(LOG_LEVEL_WARNING, AREA, REASON_AP_REFUSED, "%s: hostapd refused %s", ap->interface, what);
 		enter_state(ap, ACCESS_POINT_STOPPING, REASON_AP_REFUSED);
 		break;
 	case ACCESS_POINT_STOPPING:
-		log_reason(LOG_LEVEL_ERROR, AREA, REASON_AP_FAILED, "%s: hostapd refused to %s", ap->interface, what);
+		log_reason(LOG_LEVEL_ERROR, AREA, REASON_AP_FAILED, "%s: hostapd refused %s", ap->interface, what);
 		enter_state(ap, ACCESS_POINT_OFF, ap->reason == REASON_OK ? REASON_AP_FAILED : ap->reason);
 		break;
 	case ACCESS_POINT_OFF:
-		log_reason(LOG_LEVEL_WARNING, AREA, REASON_AP_FAILED, "%s: hostapd refused to %s", ap->interface, what);
+		log_reason(LOG_LEVEL_WARNING, AREA, REASON_AP_FAILED, "%s: hostapd refused %s", ap->interface, what);
 		interface_down(ap);
 		break;
 	case ACCESS_POINT_UP:
 		break;
 	}
-}
-
-/* The command's first two words, for the log: never its value. */
-static const char *step_name(const struct step *step) {
-	return step->text ? step->text : "take a setting";
-}
-
-/* Sends the step's command; steps that have nothing to say in this case are passed over. */
-static void script_continue(struct access_point *ap) {
-	char command[WIFI_COMMAND_LIMIT + 1];
-	int length = 0;
-	while (ap->step < ap->script_length) {
-		const struct step *step = &ap->script[ap->step];
-		length = step->write ? step->write(ap, command, sizeof(command))
-		                     : snprintf(command, sizeof(command), "%s", step->text);
-		if (length != 0)
-			break;
-		ap->step++;
-	}
-	if (ap->step == ap->script_length) {
-		script_finished(ap);
-		return;
-	}
-	const char *text = ap->script[ap->step].text;
-	if (text && strcmp(text, "ENABLE") == 0)
-		ap->enabling = true;
-	int r = length < 0 ? length : wifi_control_send(ap->control, command, script_reply);
-	wipe(command, sizeof(command));
-	if (r < 0)
-		script_failed(ap, step_name(&ap->script[ap->step]));
-}
-
-static void script_start(struct access_point *ap, const struct step *script, size_t length) {
-	wifi_control_cancel(ap->control);
-	ap->script = script;
-	ap->script_length = length;
-	ap->step = 0;
-	ap->enabling = false;
-	script_continue(ap);
-}
-
-static void script_reply(void *context, const char *text, size_t length) {
-	struct access_point *ap = context;
-	if (!ap->script)
-		return;
-	const struct step *step = &ap->script[ap->step];
-	bool accepted = false;
-	switch (step->expect) {
-	case EXPECT_OK:
-		accepted = wifi_reply_is(text, length, "OK");
-		break;
-	case EXPECT_ANYTHING:
-		accepted = true;
-		break;
-	case EXPECT_DISABLED:
-		accepted = wifi_reply_has(text, length, "state=DISABLED") || wifi_reply_has(text, length, "state=UNINITIALIZED");
-		break;
-	case EXPECT_ENABLED:
-		if (!wifi_reply_has(text, length, "state=ENABLED"))
-			return; /* AP-ENABLED, AP-DISABLED or the deadline will tell */
-		accepted = true;
-		break;
-	}
-	if (!accepted) {
-		script_failed(ap, step_name(step));
-		return;
-	}
-	ap->step++;
-	script_continue(ap);
 }
 
 /* The one place where the state changes. A callback is the last thing it does: it may free the access point. */
@@ -278,28 +220,28 @@ static void enter_state(struct access_point *ap, enum access_point_state state, 
 	case ACCESS_POINT_STARTING:
 		if (wifi_control_is_open(ap->control)) {
 			set_deadline(ap, ap->environment->timing->access_point_start);
-			script_start(ap, start_script, ELEMENTS(start_script));
+			wifi_script_run(&ap->script, start_script, ELEMENTS(start_script));
 		} else {
 			set_deadline(ap, ap->environment->timing->open);
 		}
 		break;
 	case ACCESS_POINT_UP:
-		ap->script = NULL;
+		wifi_script_stop(&ap->script);
 		ap->callbacks.up(ap->context);
 		break;
 	case ACCESS_POINT_STOPPING:
 		wifi_credentials_wipe(&ap->credentials);
-		ap->script = NULL;
+		wifi_script_stop(&ap->script);
 		if (wifi_control_is_open(ap->control)) {
 			set_deadline(ap, ap->environment->timing->access_point_stop);
-			script_start(ap, stop_script, ELEMENTS(stop_script));
+			wifi_script_run(&ap->script, stop_script, ELEMENTS(stop_script));
 		} else {
 			/* Nothing is left to hold the secret. From the event loop, as every outcome. */
 			set_deadline(ap, 0);
 		}
 		break;
 	case ACCESS_POINT_OFF:
-		ap->script = NULL;
+		wifi_script_stop(&ap->script);
 		interface_down(ap);
 		ap->callbacks.off(ap->context, reason);
 		break;
@@ -310,7 +252,7 @@ static void control_opened(void *context) {
 	struct access_point *ap = context;
 	switch (ap->state) {
 	case ACCESS_POINT_OFF:
-		script_start(ap, stop_script, ELEMENTS(stop_script));
+		wifi_script_run(&ap->script, stop_script, ELEMENTS(stop_script));
 		break;
 	case ACCESS_POINT_STARTING:
 		enter_state(ap, ACCESS_POINT_STARTING, REASON_OK);
@@ -323,7 +265,7 @@ static void control_opened(void *context) {
 
 static void control_closed(void *context) {
 	struct access_point *ap = context;
-	ap->script = NULL;
+	wifi_script_stop(&ap->script);
 	switch (ap->state) {
 	case ACCESS_POINT_OFF:
 		break;
@@ -339,10 +281,9 @@ static void control_closed(void *context) {
 }
 
 static void event_while_starting(struct access_point *ap, const struct wifi_event *event) {
-	if (!ap->enabling)
-		return;
+	if (!wifi_script_has_sent(&ap->script, "ENABLE"))
+		return; /* hostapd's own start, before ours */
 	if (event->kind == WIFI_EVENT_AP_ENABLED) {
-		wifi_control_cancel(ap->control);
 		enter_state(ap, ACCESS_POINT_UP, REASON_OK);
 	} else if (event->kind == WIFI_EVENT_AP_DISABLED) {
 		enter_state(ap, ACCESS_POINT_STOPPING, REASON_AP_REFUSED);
@@ -416,6 +357,9 @@ int access_point_new_on(struct access_point **ret, sd_event *event, const char *
 		access_point_free(ap);
 		return -ENOMEM;
 	}
+	ap->script = (struct wifi_script){
+		.control = ap->control, .finished = script_finished, .failed = script_failed, .context = ap
+	};
 	*ret = ap;
 	return 0;
 }
@@ -431,13 +375,7 @@ void access_point_free(struct access_point *ap) {
 	if (ap->control && ap->interface && ap->state != ACCESS_POINT_OFF) {
 		/* There is no loop to wait in any longer: the whole stop is left in hostapd's queue, and the radio goes off now.
 		 */
-		for (size_t i = 0; i < ELEMENTS(stop_script); i++) {
-			char command[WIFI_COMMAND_LIMIT + 1];
-			const struct step *step = &stop_script[i];
-			if (step->write)
-				(void)step->write(ap, command, sizeof(command));
-			wifi_control_farewell(ap->control, step->write ? command : step->text);
-		}
+		wifi_script_leave(&ap->script, stop_script, ELEMENTS(stop_script));
 		interface_down(ap);
 	}
 	sd_event_source_disable_unref(ap->deadline);

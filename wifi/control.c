@@ -17,6 +17,7 @@ struct command {
 	char text[WIFI_COMMAND_LIMIT];
 	size_t length;
 	wifi_control_reply reply; /* NULL: nobody wants the answer any longer */
+	void *context;
 };
 
 enum control_state {
@@ -277,6 +278,7 @@ static int control_commands_readable(sd_event_source *source, int descriptor, ui
 		control_fail(control, strerror((int)-length));
 	} else if (length > 0 && control->sent) {
 		wifi_control_reply reply = control->queue[0].reply;
+		void *context = control->queue[0].context;
 		control->deadline = sd_event_source_disable_unref(control->deadline);
 		control->sent = false;
 		control->queued--;
@@ -285,14 +287,14 @@ static int control_commands_readable(sd_event_source *source, int descriptor, ui
 		if (control->queued > 0 && control_send_next(control) < 0)
 			control_fail(control, "the daemon is gone");
 		else if (reply)
-			reply(control->context, text, (size_t)length);
+			reply(context, text, (size_t)length);
 	}
 	wipe(text, sizeof(text)); /* GET_CONFIG and the like answer with keys */
 	control_unref(control);
 	return 0;
 }
 
-int wifi_control_send(struct wifi_control *control, const char *text, wifi_control_reply reply) {
+int wifi_control_send(struct wifi_control *control, const char *text, wifi_control_reply reply, void *context) {
 	size_t length = strlen(text);
 	if (control->state != CONTROL_OPEN)
 		return -ENOTCONN;
@@ -304,6 +306,7 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 	memcpy(command->text, text, length);
 	command->length = length;
 	command->reply = reply;
+	command->context = context;
 	if (control->queued > 1)
 		return 0;
 	int r = control_send_next(control);

@@ -26,7 +26,8 @@ struct wifi_control_callbacks {
 	void (*event)(void *context, const struct wifi_event *event);
 };
 
-/* text: the reply without its line end, not zero-terminated, valid during the call; it may hold any bytes. */
+/* context: that of wifi_control_send. text: the reply without its line end, not zero-terminated, valid during the call; it may
+ * hold any bytes. */
 typedef void (*wifi_control_reply)(void *context, const char *text, size_t length);
 
 /* Starts trying to open `path` at once (from the event loop: no callback is made by this function). 0 or -ENOMEM. */
@@ -38,7 +39,7 @@ bool wifi_control_is_open(const struct wifi_control *control);
 
 /* Sends a command, or queues it behind the one that waits for its reply. The command is copied and wiped after sending. 0,
  * -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands wait. */
-int wifi_control_send(struct wifi_control *control, const char *command, wifi_control_reply reply);
+int wifi_control_send(struct wifi_control *control, const char *command, wifi_control_reply reply, void *context);
 /* Forgets queued commands, and ignores the reply to the one under way. */
 void wifi_control_cancel(struct wifi_control *control);
 /* Leaves a command in the daemon's queue and expects no reply. Only just before wifi_control_free: at most five of them. */

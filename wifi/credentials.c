@@ -18,6 +18,11 @@ static void fill_base32(char *out, size_t length, const struct random_source *ra
 		out[i] = alphabet[(uint8_t)out[i] & 31];
 }
 
+void wifi_random_address(uint8_t ret[MAC_SIZE], const struct random_source *random) {
+	random->fill(random->context, ret, MAC_SIZE);
+	ret[0] = (uint8_t)((ret[0] & ~1) | 2); /* IEEE 802-2014 8.4: I/G bit clear, U/L bit set */
+}
+
 void wifi_credentials_make(struct wifi_credentials *ret, const struct random_source *random, bool passphrase,
                            unsigned frequency_mhz) {
 	*ret = (struct wifi_credentials){
@@ -32,8 +37,7 @@ void wifi_credentials_make(struct wifi_credentials *ret, const struct random_sou
 		fill_base32(ret->passphrase, PASSPHRASE_LIMIT, random); /* 5 bits each: 315 bits */
 	else
 		random->fill(random->context, ret->psk, sizeof(ret->psk));
-	random->fill(random->context, ret->bssid, sizeof(ret->bssid));
-	ret->bssid[0] = (uint8_t)((ret->bssid[0] & ~1) | 2); /* unicast, locally administered */
+	wifi_random_address(ret->bssid, random);
 }
 
 void wifi_credentials_wipe(struct wifi_credentials *credentials) {

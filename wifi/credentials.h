@@ -27,6 +27,8 @@ struct wifi_credentials {
 /* New random SSID (16 characters of base32), 256-bit PSK or 63-character passphrase, locally administered BSSID. */
 void wifi_credentials_make(struct wifi_credentials *ret, const struct random_source *random, bool passphrase,
                            unsigned frequency_mhz);
+/* A random unicast, locally administered address. */
+void wifi_random_address(uint8_t ret[MAC_SIZE], const struct random_source *random);
 void wifi_credentials_wipe(struct wifi_credentials *credentials);
 /* Whether they can be used at all: SSID of 1 to 32 bytes, passphrase of 8 to 63 printable ASCII characters, unicast BSSID, a
  * frequency of 0 or of a known channel. What comes from a peer is checked with this first. 0 or -EINVAL. */

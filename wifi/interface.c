@@ -4,6 +4,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -49,6 +50,21 @@ static int system_set_up(void *context, const char *name, bool up) {
 		if (ioctl(descriptor, SIOCSIFFLAGS, &request) < 0)
 			r = -errno;
 	}
+	close(descriptor);
+	return r;
+}
+
+static int system_set_address(void *context, const char *name, const uint8_t mac[MAC_SIZE]) {
+	(void)context;
+	struct ifreq request = { .ifr_hwaddr = { .sa_family = ARPHRD_ETHER } };
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENODEV;
+	strcpy(request.ifr_name, name); /* the length was checked on the line above */
+	memcpy(request.ifr_hwaddr.sa_data, mac, MAC_SIZE);
+	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (descriptor < 0)
+		return -errno;
+	int r = ioctl(descriptor, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
 	close(descriptor);
 	return r;
 }
@@ -163,6 +179,7 @@ const struct interface_port *interface_port_system(void) {
 	static const struct interface_port port = {
 		.set_up = system_set_up,
 		.is_up = system_is_up,
+		.set_address = system_set_address,
 		.watch = system_watch,
 		.unwatch = system_unwatch,
 	};

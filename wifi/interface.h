@@ -1,11 +1,13 @@
-/* The kernel's view of a network interface: up and down, and whether an IPv6 link-local address is usable on it. A port, so that
- * tests can do without an interface. */
+/* The kernel's view of a network interface: up and down, and whether an IPv6 link-local address is usable on it; and its MAC
+ * address. A port, so that tests can do without an interface. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <systemd/sd-event.h>
+
+#include "wifi/credentials.h"
 
 struct interface_watch;
 
@@ -18,6 +20,8 @@ struct interface_port {
 	int (*set_up)(void *context, const char *name, bool up);
 	/* 1 up, 0 down, or a negative errno. */
 	int (*is_up)(void *context, const char *name);
+	/* Gives the interface another address; it must be down. Needs CAP_NET_ADMIN. 0 or a negative errno. */
+	int (*set_address)(void *context, const char *name, const uint8_t mac[MAC_SIZE]);
 	/* Watches for usable link-local addresses, those already there included. 0 or a negative errno. */
 	int (*watch)(void *context, struct interface_watch **ret, sd_event *event, const char *name, interface_address callback,
 	             void *callback_context);

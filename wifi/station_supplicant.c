@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "wifi/control.h"
+#include "wifi/script.h"
 
 #define AREA "wifi"
 
@@ -30,6 +31,7 @@ struct supplicant {
 	char *interface;
 	bool random_mac;
 	struct wifi_control *control;
+	struct wifi_script script;
 	struct interface_watch *watch;
 	sd_event_source *deadline; /* of the join or the leave as a whole */
 	sd_event_source *rescan;
@@ -39,26 +41,19 @@ struct supplicant {
 	struct wifi_credentials credentials;
 	unsigned network; /* wpa_supplicant's number for it */
 	unsigned refusals;
-
-	const struct step *script;
-	size_t script_length, step;
-};
-
-/* One command to wpa_supplicant, literal or written from the credentials, and what is expected back. */
-struct step {
-	const char *text;
-	int (*write)(struct supplicant *s, char *out, size_t capacity);
-	enum { EXPECT_OK, EXPECT_ANYTHING, EXPECT_NETWORK } expect;
+	bool supplicant_mac; /* the random address is left to wpa_supplicant: we may not set it */
 };
 
 /* An SSID is hexadecimal digits and never a quoted string: it may hold any bytes. */
-static int write_ssid(struct supplicant *s, char *out, size_t capacity) {
+static int write_ssid(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	char hex[2 * SSID_LIMIT + 1];
 	hex_encode(hex, s->credentials.ssid, s->credentials.ssid_length);
 	return snprintf(out, capacity, "SET_NETWORK %u ssid %s", s->network, hex);
 }
 
-static int write_psk(struct supplicant *s, char *out, size_t capacity) {
+static int write_psk(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	uint8_t psk[PSK_SIZE];
 	char hex[2 * PSK_SIZE + 1];
 	int r = wifi_credentials_psk(&s->credentials, psk);
@@ -71,28 +66,34 @@ static int write_psk(struct supplicant *s, char *out, size_t capacity) {
 	return r;
 }
 
-static int write_key_mgmt(struct supplicant *s, char *out, size_t capacity) {
+static int write_key_mgmt(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SET_NETWORK %u key_mgmt WPA-PSK WPA-PSK-SHA256", s->network);
 }
 
-static int write_proto(struct supplicant *s, char *out, size_t capacity) {
+static int write_proto(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SET_NETWORK %u proto RSN", s->network);
 }
 
-static int write_pairwise(struct supplicant *s, char *out, size_t capacity) {
+static int write_pairwise(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SET_NETWORK %u pairwise CCMP", s->network);
 }
 
 /* Protected management frames: without them anybody can send a deauthentication. */
-static int write_pmf(struct supplicant *s, char *out, size_t capacity) {
+static int write_pmf(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SET_NETWORK %u ieee80211w 2", s->network);
 }
 
-static int write_hidden(struct supplicant *s, char *out, size_t capacity) {
+static int write_hidden(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SET_NETWORK %u scan_ssid %d", s->network, s->credentials.hidden ? 1 : 0);
 }
 
-static int write_bssid(struct supplicant *s, char *out, size_t capacity) {
+static int write_bssid(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	const uint8_t *b = s->credentials.bssid;
 	if (!s->credentials.has_bssid)
 		return 0;
@@ -101,67 +102,86 @@ static int write_bssid(struct supplicant *s, char *out, size_t capacity) {
 }
 
 /* One channel to scan instead of all: the difference between 0.1 s and several seconds. */
-static int write_scan_frequency(struct supplicant *s, char *out, size_t capacity) {
+static int write_scan_frequency(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	if (s->credentials.frequency_mhz == 0)
 		return 0;
 	return snprintf(out, capacity, "SET_NETWORK %u scan_freq %u", s->network, s->credentials.frequency_mhz);
 }
 
-static int write_frequency(struct supplicant *s, char *out, size_t capacity) {
+static int write_frequency(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	if (s->credentials.frequency_mhz == 0)
 		return 0;
 	return snprintf(out, capacity, "SET_NETWORK %u freq_list %u", s->network, s->credentials.frequency_mhz);
 }
 
-/* 1: a new random address for every association. 0: the interface's own. */
-static int write_mac(struct supplicant *s, char *out, size_t capacity) {
-	return snprintf(out, capacity, "SET_NETWORK %u mac_addr %d", s->network, s->random_mac ? 1 : 0);
+/* 1: a new random address, if the last is older than a minute. 0: the interface's own. */
+static int write_mac(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
+	return snprintf(out, capacity, "SET_NETWORK %u mac_addr %d", s->network, s->supplicant_mac ? 1 : 0);
 }
 
-static int write_select(struct supplicant *s, char *out, size_t capacity) {
+static int write_select(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	return snprintf(out, capacity, "SELECT_NETWORK %u", s->network);
 }
 
-static int write_random_psk(struct supplicant *s, char *out, size_t capacity) {
+static int write_random_psk(void *context, char *out, size_t capacity) {
+	const struct supplicant *s = context;
 	char hex[2 * PSK_SIZE + 1];
 	wifi_random_hex(s->environment, hex, PSK_SIZE);
 	return snprintf(out, capacity, "SET_NETWORK %u psk %s", s->network, hex);
 }
 
-static const struct step join_script[] = {
-	{ "REMOVE_NETWORK all", NULL, EXPECT_OK },
-	{ "ADD_NETWORK", NULL, EXPECT_NETWORK },
-	{ NULL, write_ssid, EXPECT_OK },
-	{ NULL, write_key_mgmt, EXPECT_OK },
-	{ NULL, write_proto, EXPECT_OK },
-	{ NULL, write_pairwise, EXPECT_OK },
-	{ NULL, write_pmf, EXPECT_OK },
-	{ NULL, write_hidden, EXPECT_OK },
-	{ NULL, write_bssid, EXPECT_OK },
-	{ NULL, write_scan_frequency, EXPECT_OK },
-	{ NULL, write_frequency, EXPECT_OK },
-	{ NULL, write_mac, EXPECT_OK },
-	{ NULL, write_psk, EXPECT_OK },
-	{ NULL, write_select, EXPECT_OK },
+/* The number that ADD_NETWORK answers with. */
+static bool read_network(const char *text, size_t length, unsigned *ret) {
+	unsigned number = 0;
+	if (length == 0 || length > 5)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(text[i] - '0');
+	}
+	*ret = number;
+	return true;
+}
+
+static enum wifi_verdict judge_network(void *context, const char *text, size_t length) {
+	struct supplicant *s = context;
+	return read_network(text, length, &s->network) ? WIFI_VERDICT_GOOD : WIFI_VERDICT_REFUSED;
+}
+
+static const struct wifi_step join_script[] = {
+	{ .text = "REMOVE_NETWORK all" }, { "ADD_NETWORK", .judge = judge_network },
+	{ .write = write_ssid },          { .write = write_key_mgmt },
+	{ .write = write_proto },         { .write = write_pairwise },
+	{ .write = write_pmf },           { .write = write_hidden },
+	{ .write = write_bssid },         { .write = write_scan_frequency },
+	{ .write = write_frequency },     { .write = write_mac },
+	{ .write = write_psk },           { .write = write_select },
 };
 
 /* Also run whenever wpa_supplicant appears: it starts with its interface up. The key is overwritten before the network is
  * removed; what was learnt of the network (scan results hold its name) goes too. */
-static const struct step leave_script[] = {
-	{ "DISCONNECT", NULL, EXPECT_ANYTHING },   { NULL, write_random_psk, EXPECT_ANYTHING },
-	{ "REMOVE_NETWORK all", NULL, EXPECT_OK }, { "PMKSA_FLUSH", NULL, EXPECT_ANYTHING },
-	{ "BSS_FLUSH 0", NULL, EXPECT_ANYTHING },
+static const struct wifi_step leave_script[] = {
+	{ .text = "DISCONNECT", .judge = wifi_judge_anything },
+	{ .write = write_random_psk, .judge = wifi_judge_anything },
+	{ .text = "REMOVE_NETWORK all" },
+	{ .text = "PMKSA_FLUSH", .judge = wifi_judge_anything },
+	{ .text = "BSS_FLUSH 0", .judge = wifi_judge_anything },
 };
 
-/* After a refused association wpa_supplicant avoids the access point for a while; here there is no other to go to. */
-static const struct step retry_script[] = {
-	{ "BSSID_IGNORE clear", NULL, EXPECT_ANYTHING },
-	{ NULL, write_select, EXPECT_OK }, /* also lifts a temporary disablement */
-	{ "REASSOCIATE", NULL, EXPECT_ANYTHING },
+/* After a refused association wpa_supplicant avoids the access point for a while; here there is no other to go to. Selecting the
+ * network again lifts a temporary disablement and scans at once, but leaves alone an association that is under way by now, as
+ * REASSOCIATE would not. */
+static const struct wifi_step retry_script[] = {
+	{ .text = "BSSID_IGNORE clear", .judge = wifi_judge_anything },
+	{ .write = write_select },
 };
 
 static void enter_state(struct supplicant *s, enum station_state state, enum reason reason);
-static void script_reply(void *context, const char *text, size_t length);
 
 static int deadline_fired(sd_event_source *source, uint64_t now, void *userdata) {
 	(void)source;
@@ -204,8 +224,8 @@ static void interface_down(struct supplicant *s) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be taken down: %s", s->interface, strerror(-r));
 }
 
-static void script_finished(struct supplicant *s) {
-	s->script = NULL;
+static void script_finished(void *context) {
+	struct supplicant *s = context;
 	switch (s->state) {
 	case STATION_CONFIGURING:
 		enter_state(s, STATION_JOINING, REASON_OK);
@@ -223,11 +243,9 @@ static void script_finished(struct supplicant *s) {
 	}
 }
 
-static void script_failed(struct supplicant *s) {
-	const struct step *step = &s->script[s->step];
-	log_reason(LOG_LEVEL_WARNING, AREA, REASON_JOIN_REFUSED, "%s: wpa_supplicant refused %s", s->interface,
-	           step->text ? step->text : "a setting");
-	s->script = NULL;
+static void script_failed(void *context, const char *what) {
+	struct supplicant *s = context;
+	log_reason(LOG_LEVEL_WARNING, AREA, REASON_JOIN_REFUSED, "%s: wpa_supplicant refused %s", s->interface, what);
 	switch (s->state) {
 	case STATION_CONFIGURING:
 	case STATION_JOINING:
@@ -245,74 +263,6 @@ static void script_failed(struct supplicant *s) {
 	}
 }
 
-/* Sends the step's command; steps that have nothing to say in this case are passed over. */
-static void script_continue(struct supplicant *s) {
-	char command[WIFI_COMMAND_LIMIT + 1];
-	int length = 0;
-	while (s->step < s->script_length) {
-		const struct step *step = &s->script[s->step];
-		length = step->write ? step->write(s, command, sizeof(command))
-		                     : snprintf(command, sizeof(command), "%s", step->text);
-		if (length != 0)
-			break;
-		s->step++;
-	}
-	if (s->step == s->script_length) {
-		script_finished(s);
-		return;
-	}
-	int r = length < 0 ? length : wifi_control_send(s->control, command, script_reply);
-	wipe(command, sizeof(command));
-	if (r < 0)
-		script_failed(s);
-}
-
-static void script_start(struct supplicant *s, const struct step *script, size_t length) {
-	wifi_control_cancel(s->control);
-	s->script = script;
-	s->script_length = length;
-	s->step = 0;
-	script_continue(s);
-}
-
-/* The number that ADD_NETWORK answers with. */
-static bool read_network(const char *text, size_t length, unsigned *ret) {
-	unsigned number = 0;
-	if (length == 0 || length > 5)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		number = number * 10 + (unsigned)(text[i] - '0');
-	}
-	*ret = number;
-	return true;
-}
-
-static void script_reply(void *context, const char *text, size_t length) {
-	struct supplicant *s = context;
-	if (!s->script)
-		return;
-	bool accepted = false;
-	switch (s->script[s->step].expect) {
-	case EXPECT_OK:
-		accepted = wifi_reply_is(text, length, "OK");
-		break;
-	case EXPECT_ANYTHING:
-		accepted = true;
-		break;
-	case EXPECT_NETWORK:
-		accepted = read_network(text, length, &s->network);
-		break;
-	}
-	if (!accepted) {
-		script_failed(s);
-		return;
-	}
-	s->step++;
-	script_continue(s);
-}
-
 static void address_usable(void *context, unsigned index, const uint8_t address[16]) {
 	struct supplicant *s = context;
 	if (s->state != STATION_ADDRESSING)
@@ -326,14 +276,31 @@ static void address_usable(void *context, unsigned index, const uint8_t address[
 	s->callbacks.joined(s->context, index, copy);
 }
 
+/* A new address for every join, set while the interface is down anyway: wpa_supplicant's own mac_addr=1 would bounce the
+ * interface once more, and keeps an address for a minute. */
+static void set_random_address(struct supplicant *s) {
+	const struct interface_port *port = s->environment->port;
+	uint8_t mac[MAC_SIZE];
+	wifi_random_address(mac, s->environment->random);
+	int r = port->set_up(port->context, s->interface, false);
+	if (r == 0)
+		r = port->set_address(port->context, s->interface, mac);
+	s->supplicant_mac = r < 0;
+	if (r < 0)
+		log_line(LOG_LEVEL_NOTICE, AREA, "%s: address left to wpa_supplicant: %s", s->interface, strerror(-r));
+}
+
 static int configure(struct supplicant *s) {
 	const struct interface_port *port = s->environment->port;
+	s->supplicant_mac = false;
+	if (s->random_mac)
+		set_random_address(s);
 	int r = port->set_up(port->context, s->interface, true);
 	if (r < 0) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be brought up: %s", s->interface, strerror(-r));
 		return r;
 	}
-	script_start(s, join_script, ELEMENTS(join_script));
+	wifi_script_run(&s->script, join_script, ELEMENTS(join_script));
 	return 0;
 }
 
@@ -368,7 +335,7 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		s->watch = NULL;
 		if (wifi_control_is_open(s->control)) {
 			set_deadline(s, timing->leave);
-			script_start(s, leave_script, ELEMENTS(leave_script));
+			wifi_script_run(&s->script, leave_script, ELEMENTS(leave_script));
 		} else {
 			set_deadline(s, 0); /* from the event loop, as every outcome */
 		}
@@ -378,7 +345,7 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		port->unwatch(port->context, s->watch);
 		s->watch = NULL;
 		s->deadline = sd_event_source_disable_unref(s->deadline);
-		s->script = NULL;
+		wifi_script_stop(&s->script);
 		interface_down(s);
 		s->callbacks.off(s->context, reason);
 		break;
@@ -389,7 +356,7 @@ static void control_opened(void *context) {
 	struct supplicant *s = context;
 	switch (s->state) {
 	case STATION_OFF:
-		script_start(s, leave_script, ELEMENTS(leave_script));
+		wifi_script_run(&s->script, leave_script, ELEMENTS(leave_script));
 		break;
 	case STATION_CONFIGURING:
 		enter_state(s, STATION_CONFIGURING, REASON_OK);
@@ -404,7 +371,7 @@ static void control_opened(void *context) {
 
 static void control_closed(void *context) {
 	struct supplicant *s = context;
-	s->script = NULL;
+	wifi_script_stop(&s->script);
 	switch (s->state) {
 	case STATION_OFF:
 		break;
@@ -425,8 +392,8 @@ static int rescan_fired(sd_event_source *source, uint64_t now, void *userdata) {
 	(void)now;
 	struct supplicant *s = userdata;
 	s->rescan = sd_event_source_disable_unref(s->rescan);
-	if (s->state == STATION_JOINING && !s->script)
-		script_start(s, retry_script, ELEMENTS(retry_script));
+	if (s->state == STATION_JOINING && !wifi_script_is_running(&s->script))
+		wifi_script_run(&s->script, retry_script, ELEMENTS(retry_script));
 	return 0;
 }
 
@@ -439,8 +406,7 @@ static void rescan_soon(struct supplicant *s) {
 static void event_while_joining(struct supplicant *s, const struct wifi_event *event) {
 	switch (event->kind) {
 	case WIFI_EVENT_CONNECTED:
-		wifi_control_cancel(s->control);
-		s->script = NULL;
+		wifi_script_stop(&s->script);
 		enter_state(s, STATION_ADDRESSING, REASON_OK);
 		break;
 	case WIFI_EVENT_TEMP_DISABLED:
@@ -513,13 +479,7 @@ static void supplicant_free(struct station *station) {
 	struct supplicant *s = (struct supplicant *)station;
 	if (s->control && s->interface && s->state != STATION_OFF) {
 		/* There is no loop to wait in any longer: the whole leave is left in wpa_supplicant's queue. */
-		for (size_t i = 0; i < ELEMENTS(leave_script); i++) {
-			char command[WIFI_COMMAND_LIMIT + 1];
-			const struct step *step = &leave_script[i];
-			if (step->write)
-				(void)step->write(s, command, sizeof(command));
-			wifi_control_farewell(s->control, step->write ? command : step->text);
-		}
+		wifi_script_leave(&s->script, leave_script, ELEMENTS(leave_script));
 		interface_down(s);
 	}
 	s->environment->port->unwatch(s->environment->port->context, s->watch);
@@ -554,6 +514,8 @@ int station_supplicant_new_on(struct station **ret, sd_event *event, const char 
 		supplicant_free(&s->station);
 		return -ENOMEM;
 	}
+	s->script =
+	        (struct wifi_script){ .control = s->control, .finished = script_finished, .failed = script_failed, .context = s };
 	*ret = &s->station;
 	return 0;
 }
