@@ -10,20 +10,27 @@
 
 struct adapter;
 
+/* Called from the loop; the adapter may be freed inside. */
 struct adapter_callbacks {
 	/* Powered and usable; called again after every recovery: register adverts, listen and scan anew. */
 	void (*ready)(void *context);
-	/* bluetoothd or the adapter is gone, or it was switched off (REASON_BLUETOOTH_GONE, REASON_ADAPTER_GONE). Tried again on
-	 * its own. */
+	/* bluetoothd or the adapter is gone, or it was switched off (REASON_BLUETOOTH_GONE, REASON_ADAPTER_GONE); told once until
+	 * it is ready again, also when there was none from the start. Tried again on its own. */
 	void (*lost)(void *context, enum reason reason);
 };
 
-/* `name`: "hci0", or an address "00:11:22:33:44:55". The bus (system bus, attached to its event loop) outlives the adapter. */
+/* `name`: "hci0", or an address "00:11:22:33:44:55". The bus (system bus, attached to its event loop) outlives the adapter, and
+ * so do the callbacks. 0, -EINVAL for another kind of name, or a negative errno. */
 int adapter_new(struct adapter **ret, sd_bus *bus, const char *name, const struct adapter_callbacks *callbacks, void *context);
+/* Leaves it powered. NULL is allowed. */
 void adapter_free(struct adapter *adapter);
 bool adapter_is_ready(const struct adapter *adapter);
-/* Public address, for binding sockets; valid while ready. */
+/* Public address, least significant byte first, for binding sockets; valid while ready. */
 const uint8_t *adapter_address(const struct adapter *adapter);
 /* D-Bus object path, valid while ready. */
 const char *adapter_path(const struct adapter *adapter);
 sd_bus *adapter_bus(const struct adapter *adapter);
+/* Asks bluetoothd to end the radio connection to this peer (least significant byte first), some 2 s later, if there is one.
+ * Closing the last channel is not enough: bluetoothd's own ATT socket holds the connection until the peer ends it. Whoever closes
+ * the last channel of a peer calls this. Nothing happens while the adapter is not ready. */
+void adapter_disconnect(struct adapter *adapter, const uint8_t peer[6]);

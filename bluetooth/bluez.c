@@ -1,0 +1,184 @@
+#include "bluetooth/bluez.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+uint64_t backoff_next(struct backoff *b) {
+	uint64_t pause = b->pause_us ? b->pause_us : BACKOFF_FIRST_US;
+	b->pause_us = pause * 2 < BACKOFF_LARGEST_US ? pause * 2 : BACKOFF_LARGEST_US;
+	return pause;
+}
+
+void backoff_reset(struct backoff *b) {
+	b->pause_us = 0;
+}
+
+int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member) {
+	sd_bus_message *call = NULL;
+	int r = sd_bus_message_new_method_call(bus, &call, BLUEZ, path, interface, member);
+	if (r >= 0)
+		r = sd_bus_message_set_auto_start(call, false);
+	if (r < 0) {
+		sd_bus_message_unref(call);
+		return r;
+	}
+	*ret = call;
+	return 0;
+}
+
+int bluez_call_send(sd_bus *bus, sd_bus_message *call, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
+	int r;
+	if (answered) {
+		assert(ret_slot && !*ret_slot);
+		r = sd_bus_call_async(bus, ret_slot, call, answered, context, BLUEZ_CALL_US);
+	} else {
+		r = sd_bus_message_set_expect_reply(call, false);
+		if (r >= 0)
+			r = sd_bus_send(bus, call, NULL);
+	}
+	sd_bus_message_unref(call);
+	return r < 0 ? r : 0;
+}
+
+int bluez_set_boolean(sd_bus *bus, const char *path, const char *interface, const char *property, bool value,
+                      sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
+	sd_bus_message *call;
+	int r = bluez_call_new(bus, &call, path, DBUS_PROPERTIES, "Set");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "ssv", interface, property, "b", (int)value);
+	if (r < 0) {
+		sd_bus_message_unref(call);
+		return r;
+	}
+	return bluez_call_send(bus, call, ret_slot, answered, context);
+}
+
+int bluez_get_objects(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
+	sd_bus_message *call;
+	int r = bluez_call_new(bus, &call, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects");
+	return r < 0 ? r : bluez_call_send(bus, call, ret_slot, answered, context);
+}
+
+bool bluez_is_gone(sd_bus_message *answer) {
+	return sd_bus_message_is_method_error(answer, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+	       sd_bus_message_is_method_error(answer, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+	       sd_bus_message_is_method_error(answer, SD_BUS_ERROR_DISCONNECTED);
+}
+
+/* a{sa{sv}} */
+static int walk_interfaces(sd_bus_message *message, const char *path, bluez_interface_visitor visit, void *context) {
+	int r = sd_bus_message_enter_container(message, 'a', "{sa{sv}}");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(message, 'e', "sa{sv}")) > 0) {
+		const char *interface;
+		r = sd_bus_message_read(message, "s", &interface);
+		if (r < 0)
+			return r;
+		/* The visitor reads from a place of its own, so that it may stop anywhere. */
+		r = sd_bus_message_enter_container(message, 'a', "{sv}");
+		if (r < 0)
+			return r;
+		visit(context, path, interface, message);
+		while ((r = sd_bus_message_at_end(message, false)) == 0)
+			if ((r = sd_bus_message_skip(message, "{sv}")) < 0)
+				return r;
+		if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+			return r;
+		r = sd_bus_message_exit_container(message);
+		if (r < 0)
+			return r;
+	}
+	if (r < 0)
+		return r;
+	r = sd_bus_message_exit_container(message);
+	return r < 0 ? r : 0;
+}
+
+int bluez_walk_objects(sd_bus_message *message, bluez_interface_visitor visit, void *context) {
+	int r = sd_bus_message_enter_container(message, 'a', "{oa{sa{sv}}}");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(message, 'e', "oa{sa{sv}}")) > 0) {
+		const char *path;
+		r = sd_bus_message_read(message, "o", &path);
+		if (r >= 0)
+			r = walk_interfaces(message, path, visit, context);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}
+
+int bluez_walk_added(sd_bus_message *message, bluez_interface_visitor visit, void *context) {
+	const char *path;
+	int r = sd_bus_message_read(message, "o", &path);
+	return r < 0 ? r : walk_interfaces(message, path, visit, context);
+}
+
+const char *bluez_removed(sd_bus_message *message, const char *interface) {
+	const char *path, *removed;
+	if (sd_bus_message_read(message, "o", &path) < 0 || sd_bus_message_enter_container(message, 'a', "s") < 0)
+		return NULL;
+	while (sd_bus_message_read(message, "s", &removed) > 0)
+		if (strcmp(removed, interface) == 0)
+			return path;
+	return NULL;
+}
+
+static int read_value(sd_bus_message *message, const struct bluez_property *property) {
+	if (property->read)
+		return property->read(message, property->target);
+	if (property->type[0] == 'b') {
+		int value;
+		int r = sd_bus_message_read(message, "b", &value);
+		if (r >= 0)
+			*(bool *)property->target = value != 0;
+		return r;
+	}
+	return sd_bus_message_read(message, property->type, property->target);
+}
+
+/* The message stands at the value, a variant. It is left behind it. */
+static int read_variant(sd_bus_message *message, const struct bluez_property *property) {
+	const char *type;
+	char kind;
+	int r = sd_bus_message_peek_type(message, &kind, &type);
+	if (r < 0)
+		return r;
+	if (!property || kind != 'v' || strcmp(type, property->type) != 0)
+		return sd_bus_message_skip(message, "v");
+	r = sd_bus_message_enter_container(message, 'v', type);
+	if (r < 0)
+		return r;
+	r = read_value(message, property);
+	if (r < 0)
+		return r;
+	if (property->seen)
+		*property->seen = true;
+	return sd_bus_message_exit_container(message);
+}
+
+int bluez_read_properties(sd_bus_message *message, const struct bluez_property *table, size_t count) {
+	int r;
+	while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		const char *name;
+		r = sd_bus_message_read(message, "s", &name);
+		if (r < 0)
+			return r;
+		const struct bluez_property *property = NULL;
+		for (size_t n = 0; n < count && !property; n++)
+			if (strcmp(table[n].name, name) == 0)
+				property = &table[n];
+		r = read_variant(message, property);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}

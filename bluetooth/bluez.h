@@ -1,0 +1,68 @@
+/* What adapter, advert and scan share of talking to bluetoothd over D-Bus: names, asynchronous calls, walking through objects and
+ * properties. Internal to this folder.
+ *
+ * bluetoothd is trusted more than the radio, but names and service data that it passes on were chosen by strangers: property
+ * walkers skip what has an unexpected type instead of failing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "base/reason.h"
+
+#define BLUEZ "org.bluez"
+#define BLUEZ_ADAPTER "org.bluez.Adapter1"
+#define BLUEZ_DEVICE "org.bluez.Device1"
+#define BLUEZ_ADVERTISEMENT "org.bluez.LEAdvertisement1"
+#define BLUEZ_ADVERTISING_MANAGER "org.bluez.LEAdvertisingManager1"
+#define DBUS_PROPERTIES "org.freedesktop.DBus.Properties"
+#define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
+/* A call that bluetoothd has not answered after this has failed; its own timers are shorter. */
+#define BLUEZ_CALL_US 15000000
+
+/* Growing pauses between tries. */
+struct backoff {
+	uint64_t pause_us;
+};
+#define BACKOFF_FIRST_US 250000
+#define BACKOFF_LARGEST_US 8000000
+uint64_t backoff_next(struct backoff *backoff);
+void backoff_reset(struct backoff *backoff);
+
+/* A method call that never starts bluetoothd by D-Bus activation: whether it runs is the system's decision. 0 or negative. */
+int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member);
+/* Sends and unreferences `call`. With `answered`, *ret_slot takes the pending answer (it must be NULL before; unreferencing it
+ * cancels); without, no answer is asked for. 0 or a negative errno. */
+int bluez_call_send(sd_bus *bus, sd_bus_message *call, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
+/* org.freedesktop.DBus.Properties.Set of a boolean. */
+int bluez_set_boolean(sd_bus *bus, const char *path, const char *interface, const char *property, bool value,
+                      sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
+int bluez_get_objects(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
+/* True when the answer is an error because nobody owns the name. */
+bool bluez_is_gone(sd_bus_message *answer);
+
+/* Called with the message inside the dictionary of the interface's properties, a{sv}; whatever is left unread is skipped. */
+typedef void (*bluez_interface_visitor)(void *context, const char *path, const char *interface, sd_bus_message *properties);
+/* An answer of GetManagedObjects, a{oa{sa{sv}}}. 0 or a negative errno when it is malformed. */
+int bluez_walk_objects(sd_bus_message *message, bluez_interface_visitor visit, void *context);
+/* The signal InterfacesAdded, oa{sa{sv}}. */
+int bluez_walk_added(sd_bus_message *message, bluez_interface_visitor visit, void *context);
+/* The signal InterfacesRemoved, oas: its path, when `interface` is among the removed; NULL otherwise. */
+const char *bluez_removed(sd_bus_message *message, const char *interface);
+
+struct bluez_property {
+	const char *name;
+	/* D-Bus type of the value: "b", "s", "n", "u", or another signature with `read`. */
+	const char *type;
+	/* bool *, const char ** (valid as long as the message), int16_t *, uint32_t *; unused with `read`. */
+	void *target;
+	/* Reads a value of a container type; the message stands at it. Errors leave it unread. May be NULL. */
+	int (*read)(sd_bus_message *message, void *target);
+	bool *seen; /* set when the property was there with the right type; may be NULL */
+};
+/* Reads the entries of a dictionary a{sv} that the caller has entered; what is not in the table, or has another type, is skipped.
+ * 0 or a negative errno. */
+int bluez_read_properties(sd_bus_message *message, const struct bluez_property *table, size_t count);
