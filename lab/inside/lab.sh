@@ -1,0 +1,300 @@
+# shellcheck shell=bash
+# For scripts that run inside a guest: `. "$LAB/inside/lab.sh"`. Functions in this order: time and checks, processes, Bluetooth,
+# hosts and Wi-Fi, buttons, strangers. docs/lab.md shows how they are used. Nothing here sleeps for a fixed time:
+# everything waits for a condition with a deadline.
+#
+# A script that uses it runs under `set -e`; at its end every process is stopped, the last first.
+set -Eeuo pipefail
+
+lab_run=/run/lab
+declare -A lab_pids=()
+lab_order=()
+exec {lab_never}<> <(:)
+
+# --- time and checks -----------------------------------------------------------------------------------------------------
+
+# Milliseconds since boot, in $lab_now.
+lab_clock() {
+	local up
+	read -r up _ </proc/uptime
+	lab_now=$((10#${up/./} * 10))
+}
+
+lab_say() {
+	lab_clock
+	printf '%4d.%02d  %s\n' $((lab_now / 1000)) $((lab_now / 10 % 100)) "$*"
+}
+
+lab_fail() {
+	lab_say "FAILED: $*"
+	exit 1
+}
+
+# lab_wait SECONDS CONDITION [WHAT]: until the shell text CONDITION is true; fails at the deadline.
+lab_wait() {
+	local end
+	lab_clock
+	end=$((lab_now + $1 * 1000))
+	until eval "$2"; do
+		lab_clock
+		[ "$lab_now" -lt "$end" ] || lab_fail "not within $1 s: ${3:-$2}"
+		read -rt 0.05 -u "$lab_never" || true
+	done
+}
+
+# lab_stays SECONDS CONDITION [WHAT]: the opposite: CONDITION must hold all that time.
+lab_stays() {
+	local end
+	lab_clock
+	end=$((lab_now + $1 * 1000))
+	while [ "$lab_now" -lt "$end" ]; do
+		eval "$2" || lab_fail "did not last $1 s: ${3:-$2}"
+		read -rt 0.1 -u "$lab_never" || true
+		lab_clock
+	done
+}
+
+# lab_check WHAT COMMAND...: runs it now, once; says WHAT or fails.
+lab_check() {
+	local what=$1
+	shift
+	"$@" || lab_fail "$what"
+	lab_say "ok  $what"
+}
+
+# --- processes -----------------------------------------------------------------------------------------------------------
+
+# lab_start NAME COMMAND...: in the background, output to $LAB_ARTIFACTS/NAME.log (appended, so that a restart keeps the old one).
+lab_start() {
+	local name=$1
+	shift
+	! lab_alive "$name" || lab_fail "$name runs already"
+	"$@" >>"$LAB_ARTIFACTS/$name.log" 2>&1 </dev/null &
+	lab_pids[$name]=$!
+	lab_order+=("$name")
+}
+
+lab_alive() {
+	[ -n "${lab_pids[$1]-}" ] && kill -0 "${lab_pids[$1]}" 2>/dev/null
+}
+
+# lab_stop NAME [SIGNAL [SECONDS]]: ends it and waits until it is gone; its exit status is in $lab_status. Nothing when it is gone already.
+lab_stop() {
+	local name=$1 signal=${2:-TERM} seconds=${3:-5}
+	lab_status=0
+	[ -n "${lab_pids[$name]-}" ] || return 0
+	kill "-$signal" "${lab_pids[$name]}" 2>/dev/null || true
+	lab_wait "$seconds" "! lab_alive '$name'" "$name ends after SIG$signal"
+	wait "${lab_pids[$name]}" || lab_status=$?
+	unset "lab_pids[$name]"
+}
+
+# lab_log NAME PATTERN: whether the log of NAME has a line that matches (extended regular expression).
+lab_log() {
+	grep -qE -- "$2" "$LAB_ARTIFACTS/$1.log" 2>/dev/null
+}
+
+# Number of such lines, printed.
+lab_log_count() {
+	grep -cE -- "$2" "$LAB_ARTIFACTS/$1.log" 2>/dev/null || true
+}
+
+lab_end() {
+	local status=$? i name
+	trap - EXIT ERR
+	set +e
+	for ((i = ${#lab_order[@]} - 1; i >= 0; i--)); do
+		name=${lab_order[i]}
+		[ -n "${lab_pids[$name]-}" ] || continue
+		kill -TERM "${lab_pids[$name]}" 2>/dev/null
+	done
+	dmesg >"$LAB_ARTIFACTS/kernel.log"
+	if [ "$status" != 0 ]; then
+		for name in "${lab_order[@]}"; do
+			case $name in cap-* | hci*) continue ;; esac
+			[ -s "$LAB_ARTIFACTS/$name.log" ] && echo "--- $name.log" && tail -n 12 "$LAB_ARTIFACTS/$name.log"
+		done
+		tail -n 5 "$LAB_ARTIFACTS/kernel.log"
+	fi
+	# Captures are whole only when their writers have ended.
+	for name in "${!lab_pids[@]}"; do
+		for ((i = 0; i < 40; i++)); do
+			kill -0 "${lab_pids[$name]}" 2>/dev/null || break
+			read -rt 0.05 -u "$lab_never"
+		done
+	done
+	exit "$status"
+}
+trap lab_end EXIT
+trap 'lab_say "FAILED: line $LINENO: $BASH_COMMAND (status $?)"' ERR
+
+# --- Bluetooth -----------------------------------------------------------------------------------------------------------
+
+lab_dbus() {
+	mkdir -p /run/dbus /etc/dbus-1/system.d
+	if compgen -G "$LAB/../packaging/dbus/*.conf" >/dev/null; then
+		cp "$LAB"/../packaging/dbus/*.conf /etc/dbus-1/system.d/
+	else
+		cat >/etc/dbus-1/system.d/lanyard-lab.conf <<-'CONF'
+			<busconfig><policy user="root"><allow own_prefix="org.lanyard"/><allow send_destination="*"/></policy></busconfig>
+		CONF
+	fi
+	dbus-uuidgen --ensure
+	lab_start dbus dbus-daemon --system --nofork --nopidfile
+	lab_wait 5 '[ -S /run/dbus/system_bus_socket ]' 'the system bus'
+}
+
+lab_bluetoothd() {
+	local config=$LAB/../bluetooth/main.conf
+	if [ ! -e "$config" ]; then
+		config=$lab_run/main.conf
+		printf '%s\n' '[General]' ControllerMode=le Privacy=device ReverseServiceDiscovery=false JustWorksRepairing=never >"$config"
+	fi
+	lab_start bluetoothd /usr/libexec/bluetooth/bluetoothd --nodetach --experimental --configfile="$config"
+}
+
+# Whether bluetoothd has put an adapter on the bus and powered it.
+lab_adapter_powered() {
+	[ "$(busctl get-property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered 2>/dev/null)" = "b true" ]
+}
+
+# lab_plug INDEX: adapter hciINDEX comes (they must be plugged in order); `lab_stop hciINDEX` unplugs it.
+lab_plug() {
+	local name=hci$1
+	lab_start "$name" "$LAB_BUILD/lab/lab-adapter"
+	lab_wait 5 "[ -e /sys/class/bluetooth/$name ]" "adapter $name"
+}
+
+# lab_bluetooth COUNT: system bus, COUNT LE adapters that hear each other (hci0, hci1, ...), bluetoothd, all powered.
+lab_bluetooth() {
+	local i
+	lab_alive dbus || lab_dbus
+	modprobe -a hci_vhci algif_skcipher algif_hash uhid
+	# Pseudo-terminal-free: btmon writes each packet as it comes, and is whole when it is ended.
+	lab_start cap-bluetooth btmon --write "$LAB_ARTIFACTS/bluetooth.btsnoop"
+	lab_start btvirt btvirt --server
+	lab_wait 5 '[ -S /tmp/bt-server-le ]' 'btvirt'
+	for ((i = 0; i < $1; i++)); do lab_plug "$i"; done
+	lab_bluetoothd
+	for ((i = 0; i < $1; i++)); do lab_wait 10 "lab_adapter_powered hci$i" "hci$i powered"; done
+	lab_say "ok  $1 Bluetooth adapters"
+}
+
+# --- hosts and Wi-Fi -----------------------------------------------------------------------------------------------------
+
+# lab_radios COUNT: that many Wi-Fi radios that hear each other; lab_host takes them in order.
+lab_radios() {
+	local i
+	modprobe mac80211_hwsim "radios=$1"
+	modprobe -a ccm ctr gcm cmac
+	lab_next_radio=0
+	lab_wait 5 '[ "$(find /sys/class/ieee80211 -mindepth 1 | wc -l)" = '"$1 ]" "$1 Wi-Fi radios"
+	ip link set hwsim0 up
+	lab_start cap-wifi tcpdump -i hwsim0 -U -Z root -w "$LAB_ARTIFACTS/wifi.pcap"
+	for ((i = 0; i < $1; i++)); do ip link set "wlan$i" down; done
+	lab_say "ok  $1 Wi-Fi radios"
+}
+
+# lab_host NAME ADAPTER: a machine of its own as far as the network goes: namespace NAME with loopback and radio wlan0. The Bluetooth
+# adapter is only noted, because the kernel has one Bluetooth for all namespaces.
+lab_host() {
+	local host=$1 radio=$lab_next_radio
+	lab_next_radio=$((radio + 1))
+	mkdir -p "$lab_run/$host"
+	echo "$2" >"$lab_run/$host/adapter"
+	ip netns add "$host"
+	ip -n "$host" link set lo up
+	iw phy "phy$radio" set netns name "$host"
+	ip -n "$host" link set "wlan$radio" name wlan0
+	# Two stations with random addresses: duplicate address detection would only hold the link-local address back for a second.
+	lab_on "$host" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.wlan0.accept_dad=0
+}
+
+lab_adapter() {
+	cat "$lab_run/$1/adapter"
+}
+
+# lab_on HOST COMMAND...: in that host's network. Files, D-Bus and Unix sockets with a path are the same for all.
+lab_on() {
+	local host=$1
+	shift
+	nsenter "--net=/run/netns/$host" "$@"
+}
+
+# lab_start_on HOST NAME COMMAND...: like lab_start; the process is called HOST-NAME.
+lab_start_on() {
+	local host=$1 name=$2
+	shift 2
+	lab_start "$host-$name" nsenter "--net=/run/netns/$host" "$@"
+}
+
+# lab_fill TEMPLATE [NAME=VALUE...]: prints the template with @NAME@ replaced; fails when one is left.
+lab_fill() {
+	local text pair
+	text=$(<"$1")
+	shift
+	for pair in "$@"; do text=${text//@${pair%%=*}@/${pair#*=}}; done
+	! grep -v '^#' <<<"$text" | grep -qE '@[A-Z_]+@' || lab_fail "a value is missing: $(grep -m 1 -E '@[A-Z_]+@' <<<"$text")"
+	printf '%s\n' "$text"
+}
+
+# Pre-started hostapd with its radio off; control socket /run/lab/HOST/hostapd/wlan0.
+lab_hostapd() {
+	local host=$1 folder=$lab_run/$1
+	(umask 077 && lab_fill "$LAB/../wifi/hostapd.conf.in" INTERFACE=wlan0 CONTROL="$folder/hostapd" \
+		RANDOM_PSK="$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" >"$folder/hostapd.conf")
+	lab_start_on "$host" hostapd hostapd "$folder/hostapd.conf"
+	lab_wait 10 "[ -S '$folder/hostapd/wlan0' ]" "hostapd of $host"
+}
+
+# Pre-started wpa_supplicant without networks; control socket /run/lab/HOST/supplicant/wlan0.
+lab_supplicant() {
+	local host=$1 folder=$lab_run/$1
+	lab_fill "$LAB/../wifi/wpa_supplicant.conf.in" CONTROL="$folder/supplicant" >"$folder/supplicant.conf"
+	lab_start_on "$host" supplicant wpa_supplicant -i wlan0 -D nl80211 -c "$folder/supplicant.conf"
+	lab_wait 10 "[ -S '$folder/supplicant/wlan0' ]" "wpa_supplicant of $host"
+}
+
+# --- buttons -------------------------------------------------------------------------------------------------------------
+
+# lab_buttons HOST: a device with both buttons; its path is in /run/lab/HOST/buttons.device. `lab_stop HOST-buttons` unplugs it.
+lab_buttons() {
+	local host=$1 folder=$lab_run/$1
+	modprobe -a uinput evdev
+	[ -p "$folder/buttons.fifo" ] || mkfifo "$folder/buttons.fifo"
+	: >"$LAB_ARTIFACTS/$host-buttons.log"
+	lab_start "$host-buttons" bash -c 'exec "$1" "$2" <>"$3"' - "$LAB_BUILD/lab/lab-buttons" "Lanyard lab buttons of $host" "$folder/buttons.fifo"
+	lab_wait 5 "lab_log '$host-buttons' '^ready'" "buttons of $host"
+	ln -sfn "$(sed -n 's/^ready //p' "$LAB_ARTIFACTS/$host-buttons.log")" "$folder/buttons.device"
+}
+
+# lab_press HOST COMMAND: one command of lab-buttons ("both 2500", "click event"), until it is done.
+lab_press() {
+	local before
+	before=$(lab_log_count "$1-buttons" '^done')
+	lab_press_later "$1" "$2"
+	lab_wait 20 "[ \"\$(lab_log_count '$1-buttons' '^done')\" -gt $before ]" "button command '$2'"
+}
+
+# The same without waiting.
+lab_press_later() {
+	lab_alive "$1-buttons" || lab_fail "the buttons of $1 are unplugged"
+	echo "$2" >"$lab_run/$1/buttons.fifo"
+}
+
+# --- strangers -----------------------------------------------------------------------------------------------------------
+
+# lab_hear ADAPTER SECONDS: prints address and address type of the first connectable Lanyard advert ("AA:... random").
+lab_hear() {
+	local line
+	line=$("$LAB_BUILD/lab/lab-stranger" hear "$1" "$2" 1 | grep -E ' connectable ([0-9a-f]*)16(7afd)' | tail -n 1)
+	cut -d' ' -f1,2 <<<"$line"
+}
+
+# lab_stranger NAME ADAPTER "ADDRESS TYPE" SECONDS [HEX]: opens a channel in the background; log in stranger-NAME.log.
+lab_stranger() {
+	local name=stranger-$1 adapter=$2 address kind
+	read -r address kind <<<"$3"
+	shift 3
+	lab_start "$name" "$LAB_BUILD/lab/lab-stranger" open "$adapter" "$address" "$kind" "$@"
+}
