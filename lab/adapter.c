@@ -176,6 +176,28 @@ static int open_controller(const char *path) {
 	return file;
 }
 
+/* btvirt loads ciphers when its first client comes, which can take longer than the kernel is willing to wait for an answer: so
+ * the first command is ours. */
+static int wake_controller(int controller) {
+	const uint8_t reset[] = { PACKET_COMMAND, 0x03, 0x0c, 0 };
+	uint8_t answer[7]; /* Command Complete: type, event, length, packets, opcode 2, status */
+	struct pollfd poller = { .fd = controller, .events = POLLIN };
+	size_t filled = 0;
+	int r = write_all(controller, reset, sizeof(reset));
+
+	while (r == 0 && filled < sizeof(answer)) {
+		ssize_t n;
+
+		if (poll(&poller, 1, 30000) <= 0)
+			return -ETIMEDOUT;
+		n = read(controller, answer + filled, sizeof(answer) - filled);
+		if (n <= 0)
+			return -EPIPE;
+		filled += (size_t)n;
+	}
+	return r;
+}
+
 /* Creates the adapter. The kernel answers with its index. */
 static int open_kernel(void) {
 	const uint8_t create[2] = { PACKET_VENDOR, 0 };
@@ -200,8 +222,9 @@ int main(int argc, char **argv) {
 	int kernel, controller, r = 0;
 
 	controller = open_controller(path);
-	if (controller < 0) {
-		fprintf(stderr, "lab-adapter: %s: %s\n", path, strerror(-controller));
+	r = controller < 0 ? controller : wake_controller(controller);
+	if (r < 0) {
+		fprintf(stderr, "lab-adapter: %s: %s\n", path, strerror(-r));
 		return 1;
 	}
 	kernel = open_kernel();

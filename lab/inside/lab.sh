@@ -81,6 +81,7 @@ lab_alive() {
 # lab_stop NAME [SIGNAL [SECONDS]]: ends it and waits until it is gone; its exit status is in $lab_status. Nothing when it is gone already.
 lab_stop() {
 	local name=$1 signal=${2:-TERM} seconds=${3:-5}
+	# shellcheck disable=SC2034 # for the caller
 	lab_status=0
 	[ -n "${lab_pids[$name]-}" ] || return 0
 	kill "-$signal" "${lab_pids[$name]}" 2>/dev/null || true
@@ -126,7 +127,7 @@ lab_end() {
 	exit "$status"
 }
 trap lab_end EXIT
-trap 'lab_say "FAILED: line $LINENO: $BASH_COMMAND (status $?)"' ERR
+trap '[ $BASH_SUBSHELL != 0 ] || lab_say "FAILED: line $LINENO: $BASH_COMMAND (status $?)"' ERR
 
 # --- Bluetooth -----------------------------------------------------------------------------------------------------------
 
@@ -162,14 +163,14 @@ lab_adapter_powered() {
 lab_plug() {
 	local name=hci$1
 	lab_start "$name" "$LAB_BUILD/lab/lab-adapter"
-	lab_wait 5 "[ -e /sys/class/bluetooth/$name ]" "adapter $name"
+	lab_wait 20 "[ -e /sys/class/bluetooth/$name ]" "adapter $name"
 }
 
 # lab_bluetooth COUNT: system bus, COUNT LE adapters that hear each other (hci0, hci1, ...), bluetoothd, all powered.
 lab_bluetooth() {
 	local i
 	lab_alive dbus || lab_dbus
-	modprobe -a hci_vhci algif_skcipher algif_hash uhid
+	modprobe -a hci_vhci uhid
 	# Pseudo-terminal-free: btmon writes each packet as it comes, and is whole when it is ended.
 	lab_start cap-bluetooth btmon --write "$LAB_ARTIFACTS/bluetooth.btsnoop"
 	lab_start btvirt btvirt --server
@@ -186,7 +187,6 @@ lab_bluetooth() {
 lab_radios() {
 	local i
 	modprobe mac80211_hwsim "radios=$1"
-	modprobe -a ccm ctr gcm cmac
 	lab_next_radio=0
 	lab_wait 5 '[ "$(find /sys/class/ieee80211 -mindepth 1 | wc -l)" = '"$1 ]" "$1 Wi-Fi radios"
 	ip link set hwsim0 up
