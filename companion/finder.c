@@ -1,0 +1,156 @@
+#include "companion/finder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "pairing/hello_advert.h"
+
+/* How often signal strength and age are told anew. */
+#define TICK_US SECOND_US
+
+struct finder {
+	sd_event *event;
+	struct radio *radio;
+	struct radio_listener listener;
+	sd_event_source *timer;
+	bool scanning;
+	uint64_t until_us;
+	size_t count;
+	struct found_camera camera[FINDER_CAMERAS]; /* in the order they were first heard */
+	void (*changed)(void *context);
+	void *context;
+};
+
+static uint64_t finder_now(struct finder *finder) {
+	uint64_t now_us = 0;
+	sd_event_now(finder->event, CLOCK_BOOTTIME, &now_us);
+	return now_us;
+}
+
+static struct found_camera *finder_find_peer(struct finder *finder, const struct sighting *sighting) {
+	for (size_t i = 0; i < finder->count; i++) {
+		const struct link_peer *peer = &finder->camera[i].peer;
+		if (peer->address_type == sighting->address_type &&
+		    memcmp(peer->address, sighting->address, sizeof(peer->address)) == 0)
+			return &finder->camera[i];
+	}
+	return NULL;
+}
+
+static void on_heard(void *context, const struct sighting *sighting, bool test_link) {
+	struct finder *finder = context;
+	struct hello_advert hello = { .kind = HELLO_ADVERT_PAIRING };
+	if (test_link)
+		strcpy(hello.serial, "test-link");
+	else if (hello_advert_decode(sighting->service_data, sighting->service_data_length, &hello) < 0 ||
+	         hello.kind != HELLO_ADVERT_PAIRING)
+		return;
+	struct found_camera *camera = finder_find_peer(finder, sighting);
+	bool new = camera == NULL;
+	if (new) {
+		if (finder->count == FINDER_CAMERAS)
+			return;
+		camera = &finder->camera[finder->count++];
+		*camera = (struct found_camera){ .peer.address_type = sighting->address_type };
+		memcpy(camera->peer.address, sighting->address, sizeof(camera->peer.address));
+		hex_encode(camera->id, &camera->peer, sizeof(camera->peer.address) + 1);
+		snprintf(camera->name, sizeof(camera->name), "%s", hello.serial);
+	}
+	camera->rssi = sighting->rssi;
+	camera->heard_us = finder_now(finder);
+	if (new)
+		finder->changed(finder->context);
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)time_us;
+	struct finder *finder = context;
+	uint64_t now_us = finder_now(finder);
+	if (now_us >= finder->until_us) {
+		finder_stop(finder);
+		return 0;
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < finder->count; i++)
+		if (now_us < finder->camera[i].heard_us + FINDER_FORGET_US)
+			finder->camera[kept++] = finder->camera[i];
+	finder->count = kept;
+	sd_event_source_set_time_relative(source, TICK_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	finder->changed(finder->context);
+	return 0;
+}
+
+int finder_new(struct finder **ret, sd_event *event, struct radio *radio, void (*changed)(void *context), void *context) {
+	struct finder *finder = calloc(1, sizeof(*finder));
+	if (!finder)
+		return -ENOMEM;
+	*finder = (struct finder){
+		.event = event,
+		.radio = radio,
+		.listener = { .heard = on_heard, .context = finder },
+		.changed = changed,
+		.context = context,
+	};
+	int result = sd_event_add_time(event, &finder->timer, CLOCK_BOOTTIME, UINT64_MAX, 0, on_timer, finder);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(finder->timer, SD_EVENT_OFF);
+	if (result < 0) {
+		finder_free(finder);
+		return result;
+	}
+	*ret = finder;
+	return 0;
+}
+
+void finder_free(struct finder *finder) {
+	if (!finder)
+		return;
+	radio_unlisten(finder->radio, &finder->listener);
+	sd_event_source_disable_unref(finder->timer);
+	free(finder);
+}
+
+void finder_start(struct finder *finder) {
+	finder->until_us = finder_now(finder) + FINDER_SCAN_US;
+	if (finder->scanning)
+		return;
+	finder->scanning = true;
+	finder->count = 0;
+	sd_event_source_set_time_relative(finder->timer, TICK_US);
+	sd_event_source_set_enabled(finder->timer, SD_EVENT_ONESHOT);
+	radio_listen(finder->radio, &finder->listener);
+	finder->changed(finder->context);
+}
+
+void finder_stop(struct finder *finder) {
+	if (!finder->scanning)
+		return;
+	finder->scanning = false;
+	finder->count = 0;
+	sd_event_source_set_enabled(finder->timer, SD_EVENT_OFF);
+	radio_unlisten(finder->radio, &finder->listener);
+	finder->changed(finder->context);
+}
+
+bool finder_is_scanning(const struct finder *finder) {
+	return finder->scanning;
+}
+
+size_t finder_count(const struct finder *finder) {
+	return finder->count;
+}
+
+const struct found_camera *finder_camera(const struct finder *finder, size_t index) {
+	return &finder->camera[index];
+}
+
+const struct found_camera *finder_find(const struct finder *finder, const char *id) {
+	for (size_t i = 0; i < finder->count; i++)
+		if (strcmp(finder->camera[i].id, id) == 0)
+			return &finder->camera[i];
+	return NULL;
+}

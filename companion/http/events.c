@@ -1,0 +1,206 @@
+#include "companion/http/events.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct client {
+	struct client *next, **link;
+	struct events *events;
+	struct http_stream *stream;
+	bool status_due, heartbeat_due;
+	char *queue[EVENTS_QUEUE]; /* oldest first */
+	size_t queued;
+	char *text; /* being sent */
+	size_t at, length;
+};
+
+struct events {
+	sd_event *event;
+	sd_event_source *timer, *heartbeat;
+	bool scheduled;
+	char *status_text; /* the last one that was sent, as an event */
+	struct client *clients;
+	size_t count;
+	json_t *(*status)(void *context);
+	void *context;
+};
+
+/* "event: NAME\ndata: JSON\n\n", or NULL. Compact JSON has no line breaks. */
+static char *event_text(const char *name, json_t *json) {
+	char *data = json ? json_dumps(json, JSON_COMPACT) : NULL, *text = NULL;
+	json_decref(json);
+	if (data && asprintf(&text, "event: %s\ndata: %s\n\n", name, data) < 0)
+		text = NULL;
+	free(data);
+	return text;
+}
+
+/* --- clients --- */
+
+static char *client_next_text(struct client *client) {
+	if (client->status_due && client->events->status_text) {
+		client->status_due = false;
+		return strdup(client->events->status_text);
+	}
+	if (client->queued > 0) {
+		char *text = client->queue[0];
+		memmove(&client->queue[0], &client->queue[1], --client->queued * sizeof(client->queue[0]));
+		return text;
+	}
+	if (client->heartbeat_due) {
+		client->heartbeat_due = false;
+		return strdup(":\n\n");
+	}
+	return NULL;
+}
+
+static enum http_read on_read(void *context, uint8_t *out, size_t capacity, size_t *ret_length) {
+	struct client *client = context;
+	if (!client->text) {
+		client->text = client_next_text(client);
+		if (!client->text)
+			return HTTP_READ_WAIT;
+		client->at = 0;
+		client->length = strlen(client->text);
+	}
+	size_t length = client->length - client->at < capacity ? client->length - client->at : capacity;
+	memcpy(out, client->text + client->at, length);
+	client->at += length;
+	if (client->at == client->length) {
+		free(client->text);
+		client->text = NULL;
+	}
+	*ret_length = length;
+	return HTTP_READ_BYTES;
+}
+
+static void on_free(void *context) {
+	struct client *client = context;
+	client->events->count--;
+	*client->link = client->next;
+	if (client->next)
+		client->next->link = client->link;
+	while (client->queued > 0)
+		free(client->queue[--client->queued]);
+	free(client->text);
+	free(client);
+}
+
+static const struct http_stream_operations operations = { .read = on_read, .free = on_free };
+
+static void events_refresh_status(struct events *events) {
+	char *text = event_text("status", events->status(events->context));
+	if (!text || (events->status_text && strcmp(text, events->status_text) == 0)) {
+		free(text);
+		return;
+	}
+	free(events->status_text);
+	events->status_text = text;
+	for (struct client *client = events->clients; client; client = client->next) {
+		client->status_due = true;
+		http_stream_wake(client->stream);
+	}
+}
+
+void events_attach(struct events *events, struct http_request *request) {
+	struct client *client = events->count < EVENTS_CLIENTS ? calloc(1, sizeof(*client)) : NULL;
+	if (!client) {
+		http_reply_reason(request, REASON_BUSY);
+		return;
+	}
+	events_refresh_status(events);
+	client->events = events;
+	client->status_due = true;
+	client->next = events->clients;
+	client->link = &events->clients;
+	if (client->next)
+		client->next->link = &client->next;
+	events->clients = client;
+	events->count++;
+	struct http_stream *stream =
+	        http_reply_stream(request, MHD_HTTP_OK, "text/event-stream", UINT64_MAX, &operations, client);
+	if (stream) /* else the client is already freed */
+		client->stream = stream;
+}
+
+/* --- what happens --- */
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct events *events = context;
+	events->scheduled = false;
+	if (events->clients)
+		events_refresh_status(events);
+	return 0;
+}
+
+void events_status_changed(struct events *events) {
+	if (events->scheduled || !events->clients)
+		return;
+	events->scheduled = true;
+	sd_event_source_set_time_relative(events->timer, EVENTS_SPACING_US);
+	sd_event_source_set_enabled(events->timer, SD_EVENT_ONESHOT);
+}
+
+void events_send_recording(struct events *events, json_t *recording) {
+	char *text = event_text("recording", recording);
+	if (!text)
+		return;
+	for (struct client *client = events->clients; client; client = client->next) {
+		/* A client that does not read loses the oldest; it lists anew when it comes back to life. */
+		if (client->queued == EVENTS_QUEUE) {
+			free(client->queue[0]);
+			memmove(&client->queue[0], &client->queue[1], --client->queued * sizeof(client->queue[0]));
+		}
+		char *copy = strdup(text);
+		if (copy)
+			client->queue[client->queued++] = copy;
+		http_stream_wake(client->stream);
+	}
+	free(text);
+}
+
+static int on_heartbeat(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)time_us;
+	struct events *events = context;
+	for (struct client *client = events->clients; client; client = client->next) {
+		client->heartbeat_due = true;
+		http_stream_wake(client->stream);
+	}
+	sd_event_source_set_time_relative(source, EVENTS_HEARTBEAT_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+int events_new(struct events **ret, sd_event *event, json_t *(*status)(void *context), void *context) {
+	struct events *events = calloc(1, sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	*events = (struct events){ .event = event, .status = status, .context = context };
+	int result = sd_event_add_time(event, &events->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, events);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(events->timer, SD_EVENT_OFF);
+	if (result >= 0)
+		result = sd_event_add_time_relative(event, &events->heartbeat, CLOCK_BOOTTIME, EVENTS_HEARTBEAT_US, 0,
+		                                    on_heartbeat, events);
+	if (result < 0) {
+		events_free(events);
+		return result;
+	}
+	*ret = events;
+	return 0;
+}
+
+void events_free(struct events *events) {
+	if (!events)
+		return;
+	sd_event_source_disable_unref(events->timer);
+	sd_event_source_disable_unref(events->heartbeat);
+	free(events->status_text);
+	free(events);
+}

@@ -1,0 +1,7 @@
+/* docs/http/openapi.yaml as it was built in. */
+#pragma once
+
+#include <stddef.h>
+
+extern const char openapi_yaml[];
+extern const size_t openapi_yaml_size;

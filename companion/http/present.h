@@ -1,0 +1,16 @@
+/* What the API shows, as JSON (docs/http/openapi.yaml). Each returns a new reference, or NULL when out of memory. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "companion/parts.h"
+
+/* now_us: CLOCK_BOOTTIME. */
+json_t *present_status(const struct parts *parts, uint64_t now_us);
+json_t *present_recording(const lanyard_Recording *recording);
+json_t *present_recordings(const lanyard_Recording *list, size_t count, bool more);
+json_t *present_receipt(const lanyard_TagReceipt *receipt);
+/* Text that a peer chose: bytes that are not UTF-8 are shown as "?". */
+json_t *present_text(const char *text);

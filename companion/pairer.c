@@ -1,0 +1,162 @@
+#include "companion/pairer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "companion/wire.h"
+
+/* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
+#define DIAL_TIMEOUT_US (8 * SECOND_US)
+
+struct pairer {
+	enum pairer_state state;
+	sd_event *event;
+	struct radio *radio;
+	struct keyring *keyring;
+	const char *name;
+	struct radio_dial *dial;
+	struct wire *wire;
+	char camera[16];
+	uint32_t code;
+	const struct pairer_callbacks *callbacks;
+	void *context;
+};
+
+static void pairer_enter(struct pairer *pairer, enum pairer_state state) {
+	pairer->state = state;
+	pairer->callbacks->changed(pairer->context);
+}
+
+static void pairer_drop(struct pairer *pairer) {
+	radio_dial_free(pairer->dial);
+	pairer->dial = NULL;
+	wire_free(pairer->wire);
+	pairer->wire = NULL;
+	pairer->code = 0;
+}
+
+static void pairer_finish(struct pairer *pairer, enum reason reason) {
+	pairer_drop(pairer);
+	pairer->state = PAIRER_IDLE;
+	if (reason == REASON_OK)
+		log_line(LOG_LEVEL_NOTICE, "pairing", "paired with %s", keyring_newest(pairer->keyring)->peer_name);
+	else
+		log_reason(LOG_LEVEL_WARNING, "pairing", reason, "pairing failed");
+	pairer->callbacks->finished(pairer->context, reason);
+}
+
+static void on_code(void *context, uint32_t code) {
+	struct pairer *pairer = context;
+	pairer->code = code;
+	pairer_enter(pairer, PAIRER_COMPARE);
+}
+
+static int on_commit(void *context, const struct pairing_record *record) {
+	struct pairer *pairer = context;
+	int result = keyring_add(pairer->keyring, record);
+	if (result < 0) {
+		log_reason(LOG_LEVEL_ERROR, "pairing", REASON_STORE_FAILED, "the new pairing could not be stored: %s",
+		           strerror(-result));
+		return result;
+	}
+	pairer_enter(pairer, PAIRER_STORING);
+	return 0;
+}
+
+static void on_live(void *context) {
+	struct pairer *pairer = context;
+	pairer_finish(pairer, REASON_OK);
+}
+
+static void on_closed(void *context, enum reason reason) {
+	struct pairer *pairer = context;
+	/* A link that closes without a word before both have committed is a failure, whatever it calls itself. */
+	pairer_finish(pairer, reason == REASON_OK ? REASON_LINK_CLOSED : reason);
+}
+
+static const struct wire_callbacks wire_handlers = {
+	.code = on_code,
+	.commit = on_commit,
+	.live = on_live,
+	.closed = on_closed,
+};
+
+static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason) {
+	struct pairer *pairer = context;
+	radio_dial_free(pairer->dial);
+	pairer->dial = NULL;
+	if (file < 0) {
+		pairer_finish(pairer, reason);
+		return;
+	}
+	struct wire_config config = {
+		.kind = CHANNEL_PAIRING,
+		.keys = keyring_keys(pairer->keyring),
+		.name = pairer->name,
+		.packet_limit = packet_limit,
+	};
+	int result = wire_new(&pairer->wire, pairer->event, file, &config, &wire_handlers, pairer);
+	if (result < 0) {
+		log_line(LOG_LEVEL_ERROR, "pairing", "the link could not be set up: %s", strerror(-result));
+		pairer_finish(pairer, REASON_INTERNAL);
+		return;
+	}
+	pairer_enter(pairer, PAIRER_HANDSHAKE);
+}
+
+int pairer_new(struct pairer **ret, sd_event *event, struct radio *radio, struct keyring *keyring, const char *name,
+               const struct pairer_callbacks *callbacks, void *context) {
+	struct pairer *pairer = calloc(1, sizeof(*pairer));
+	if (!pairer)
+		return -ENOMEM;
+	*pairer = (struct pairer){
+		.event = event,
+		.radio = radio,
+		.keyring = keyring,
+		.name = name,
+		.callbacks = callbacks,
+		.context = context,
+	};
+	*ret = pairer;
+	return 0;
+}
+
+void pairer_free(struct pairer *pairer) {
+	if (!pairer)
+		return;
+	pairer_drop(pairer);
+	free(pairer);
+}
+
+int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer) {
+	if (pairer->state != PAIRER_IDLE)
+		return -EBUSY;
+	int result = radio_dial(&pairer->dial, pairer->radio, peer, DIAL_TIMEOUT_US, on_dialled, pairer);
+	if (result < 0)
+		return result;
+	snprintf(pairer->camera, sizeof(pairer->camera), "%s", camera);
+	pairer_enter(pairer, PAIRER_DIALLING);
+	return 0;
+}
+
+void pairer_cancel(struct pairer *pairer) {
+	if (pairer->state == PAIRER_IDLE)
+		return;
+	pairer_drop(pairer);
+	pairer_enter(pairer, PAIRER_IDLE);
+}
+
+enum pairer_state pairer_state(const struct pairer *pairer) {
+	return pairer->state;
+}
+
+uint32_t pairer_code(const struct pairer *pairer) {
+	return pairer->code;
+}
+
+const char *pairer_camera(const struct pairer *pairer) {
+	return pairer->camera;
+}

@@ -1,0 +1,42 @@
+/* One pairing attempt at a time: dial, Noise XX, the code for the person, the new record into the keyring. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "base/reason.h"
+#include "companion/keyring.h"
+#include "companion/radio.h"
+
+struct pairer;
+
+enum pairer_state {
+	PAIRER_IDLE,
+	PAIRER_DIALLING,
+	PAIRER_HANDSHAKE,
+	PAIRER_COMPARE, /* the code is shown; the camera's person confirms or rejects it there */
+	PAIRER_STORING, /* confirmed and stored here; the camera has yet to say the last word */
+};
+
+struct pairer_callbacks {
+	/* The state changed. */
+	void (*changed)(void *context);
+	/* REASON_OK: paired, the keyring holds the new record. Otherwise the old pairing is untouched. The state is IDLE again.
+	 * Not called after pairer_cancel. */
+	void (*finished)(void *context, enum reason reason);
+};
+
+/* name: the companion's own, shown on the camera. All arguments outlive the pairer. 0 or -ENOMEM. */
+int pairer_new(struct pairer **ret, sd_event *event, struct radio *radio, struct keyring *keyring, const char *name,
+               const struct pairer_callbacks *callbacks, void *context);
+void pairer_free(struct pairer *pairer);
+/* Starts with the camera at this address; `camera` is what the API calls it. 0; -EBUSY when an attempt is under way; -ENETDOWN
+ * when the radio is not usable; or another negative errno. */
+int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer);
+void pairer_cancel(struct pairer *pairer);
+/* As given to pairer_start. */
+const char *pairer_camera(const struct pairer *pairer);
+enum pairer_state pairer_state(const struct pairer *pairer);
+/* The six digits as a number, valid in PAIRER_COMPARE and PAIRER_STORING. */
+uint32_t pairer_code(const struct pairer *pairer);

@@ -1,0 +1,172 @@
+/* BlueZ: the system bus, an adapter on it, scanning and L2CAP channels. The bus itself may go and come back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "base/log.h"
+#include "companion/radio_backend.h"
+#include "pairing/limits.h"
+
+#define BUS_RETRY_US (2 * SECOND_US)
+#define ADAPTER_NAME_CAPACITY 32
+
+struct radio_bluez {
+	struct radio_backend backend;
+	sd_event *event;
+	char name[ADAPTER_NAME_CAPACITY];
+	sd_bus *bus;
+	struct adapter *adapter;
+	struct scan *scan;
+	bool scanning;           /* wanted */
+	sd_event_source *reopen; /* opens the bus: at start, and after it was lost */
+	bool told;               /* that the bus is missing: logged once until it is back */
+	const struct radio_events *events;
+	void *context;
+};
+
+static void on_scan_heard(void *context, const struct sighting *sighting) {
+	struct radio_bluez *radio = context;
+	radio->events->heard(radio->context, sighting, false);
+}
+
+static const struct scan_callbacks scan_handlers = { .heard = on_scan_heard };
+
+static void radio_bluez_update_scan(struct radio_bluez *radio) {
+	if (!radio->scanning || !radio->adapter || !adapter_is_ready(radio->adapter)) {
+		scan_free(radio->scan);
+		radio->scan = NULL;
+		return;
+	}
+	if (radio->scan) {
+		scan_refresh(radio->scan);
+		return;
+	}
+	int result = scan_new(&radio->scan, radio->adapter, &scan_handlers, radio);
+	if (result < 0) /* out of memory: the next change of the adapter or of the wish to scan tries again */
+		log_line(LOG_LEVEL_ERROR, "radio", "scanning could not be started: %s", strerror(-result));
+}
+
+static void on_adapter_ready(void *context) {
+	struct radio_bluez *radio = context;
+	radio_bluez_update_scan(radio);
+	radio->events->state(radio->context, REASON_OK);
+}
+
+static void on_adapter_lost(void *context, enum reason reason) {
+	struct radio_bluez *radio = context;
+	radio_bluez_update_scan(radio);
+	radio->events->state(radio->context, reason);
+}
+
+static const struct adapter_callbacks adapter_handlers = { .ready = on_adapter_ready, .lost = on_adapter_lost };
+
+static void radio_bluez_close_bus(struct radio_bluez *radio) {
+	scan_free(radio->scan);
+	radio->scan = NULL;
+	adapter_free(radio->adapter);
+	radio->adapter = NULL;
+	radio->bus = sd_bus_close_unref(radio->bus);
+}
+
+static void radio_bluez_reopen_in(struct radio_bluez *radio, uint64_t delay_us) {
+	sd_event_source_set_time_relative(radio->reopen, delay_us);
+	sd_event_source_set_enabled(radio->reopen, SD_EVENT_ONESHOT);
+}
+
+/* Runs inside the bus's own dispatching: it is taken down from the timer, not here. */
+static int on_bus_lost(sd_bus_message *message, void *context, sd_bus_error *error) {
+	(void)message;
+	(void)error;
+	radio_bluez_reopen_in(context, 0);
+	return 0;
+}
+
+static int radio_bluez_open_bus(struct radio_bluez *radio) {
+	int result = sd_bus_open_system_with_description(&radio->bus, "companiond");
+	if (result >= 0)
+		result = sd_bus_attach_event(radio->bus, radio->event, SD_EVENT_PRIORITY_NORMAL);
+	if (result >= 0)
+		result = sd_bus_match_signal(radio->bus, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+		                             "Disconnected", on_bus_lost, radio);
+	if (result >= 0)
+		result = adapter_new(&radio->adapter, radio->bus, radio->name, &adapter_handlers, radio);
+	return result;
+}
+
+static int on_reopen(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct radio_bluez *radio = context;
+	bool had_bus = radio->bus != NULL;
+	radio_bluez_close_bus(radio);
+	if (had_bus) {
+		log_reason(LOG_LEVEL_WARNING, "radio", REASON_BLUETOOTH_GONE, "the system bus was lost");
+		radio->events->state(radio->context, REASON_BLUETOOTH_GONE);
+		radio_bluez_reopen_in(radio, BUS_RETRY_US);
+		return 0;
+	}
+	int result = radio_bluez_open_bus(radio);
+	if (result < 0) {
+		radio_bluez_close_bus(radio);
+		if (!radio->told)
+			log_line(LOG_LEVEL_WARNING, "radio", "the system bus cannot be reached (%s): trying on",
+			         strerror(-result));
+		radio->told = true;
+		radio_bluez_reopen_in(radio, BUS_RETRY_US);
+		return 0;
+	}
+	radio->told = false;
+	return 0;
+}
+
+static void radio_bluez_scan(struct radio_backend *backend, bool on) {
+	struct radio_bluez *radio = (struct radio_bluez *)backend;
+	radio->scanning = on;
+	radio_bluez_update_scan(radio);
+}
+
+static int radio_bluez_dial(struct radio_backend *backend, void **ret, const struct link_peer *peer, uint64_t timeout_us,
+                            void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
+	struct radio_bluez *radio = (struct radio_bluez *)backend;
+	if (!radio->adapter || !adapter_is_ready(radio->adapter))
+		return -ENETDOWN;
+	return link_dial((struct link_dial **)ret, radio->event, adapter_address(radio->adapter), peer, timeout_us, done,
+	                 context);
+}
+
+static void radio_bluez_cancel(void *dial) {
+	link_dial_free(dial);
+}
+
+static void radio_bluez_free(struct radio_backend *backend) {
+	struct radio_bluez *radio = (struct radio_bluez *)backend;
+	radio_bluez_close_bus(radio);
+	sd_event_source_disable_unref(radio->reopen);
+	free(radio);
+}
+
+static const struct radio_operations operations = {
+	.scan = radio_bluez_scan,
+	.dial = radio_bluez_dial,
+	.cancel = radio_bluez_cancel,
+	.free = radio_bluez_free,
+};
+
+int radio_bluez_new(struct radio_backend **ret, sd_event *event, const char *adapter, const struct radio_events *events,
+                    void *context) {
+	struct radio_bluez *radio = calloc(1, sizeof(*radio));
+	if (!radio)
+		return -ENOMEM;
+	*radio = (struct radio_bluez){ .backend.operations = &operations, .event = event, .events = events, .context = context };
+	int result = snprintf(radio->name, sizeof(radio->name), "%s", adapter) < (int)sizeof(radio->name) ? 0 : -ENAMETOOLONG;
+	if (result == 0)
+		result = sd_event_add_time_relative(event, &radio->reopen, CLOCK_BOOTTIME, 0, 1000, on_reopen, radio);
+	if (result < 0) {
+		radio_bluez_free(&radio->backend);
+		return result;
+	}
+	*ret = &radio->backend;
+	return 0;
+}

@@ -1,0 +1,533 @@
+#include "companion/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "companion/wire.h"
+#include "pairing/hello_advert.h"
+
+/* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
+#define DIAL_TIMEOUT_US (8 * SECOND_US)
+/* Well below SESSION_IDLE_US, so that one lost ping does not end the session, and often enough that a status is never stale. */
+#define PING_US (20 * SECOND_US)
+#define PING_TIMEOUT_US (10 * SECOND_US)
+/* Renewing takes a connection and a round trip; a minute leaves room for several tries. */
+#define RENEW_BEFORE_END_US (60 * SECOND_US)
+#define RENEW_RETRY_US (10 * SECOND_US)
+/* A user must not notice a session that comes back at once: requests wait this long for it. */
+#define GRACE_US (5 * SECOND_US)
+/* How long the camera before the last pairing is left alone, so that the new one is heard first when both are near. */
+#define CANDIDATE_FIRST_US (10 * SECOND_US)
+/* Pauses after failures: short at first, because most failures are a camera at the edge of its range. */
+static const uint64_t pauses_us[] = { 200 * MILLISECOND_US, 500 * MILLISECOND_US, SECOND_US,
+	                              2 * SECOND_US,        5 * SECOND_US,        10 * SECOND_US };
+
+#define HINT_EPOCHS 3 /* the one before, this one, the next: the clocks of both may differ */
+
+/* One way to the camera: the one in use, or the one that is to replace it. */
+struct path {
+	struct session *session;
+	struct radio_dial *dial;
+	struct wire *wire;
+	struct link_peer peer;
+	enum keyring_slot slot;
+};
+
+struct session {
+	unsigned references; /* the owner's, and one for each handler on the stack */
+	bool freed;
+	sd_event *event;
+	struct session_config config;
+	enum session_state state;
+	enum reason reason;
+	struct radio_listener listener;
+	struct path paths[2];
+	struct path *path, *next; /* the one in use and the spare one; they change places when a session is renewed */
+	struct requests *requests;
+	sd_event_source *timer;
+	uint64_t ping_us, renew_us, retry_us, grace_us, search_since_us; /* absolute times; UINT64_MAX: never */
+	unsigned failures;
+	enum keyring_slot test_slot; /* test link only: it has no hints, so the records are tried in turn */
+	struct {
+		uint64_t epoch;
+		bool valid;
+		uint8_t hint[KEYRING_SLOTS][HINT_EPOCHS][HINT_SIZE];
+	} hints;
+	bool has_camera;
+	lanyard_StatusResponse camera;
+	const struct session_callbacks *callbacks;
+	void *context;
+};
+
+static void session_ping(struct session *session);
+static void session_pump(struct session *session);
+
+static uint64_t session_now(struct session *session) {
+	uint64_t now_us = 0;
+	sd_event_now(session->event, CLOCK_BOOTTIME, &now_us);
+	return now_us;
+}
+
+static void session_enter_handler(struct session *session) {
+	session->references++;
+}
+
+static void session_release(struct session *session) {
+	if (--session->references == 0) {
+		wipe(session, sizeof(*session));
+		free(session);
+	}
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+	return a < b ? a : b;
+}
+
+static void session_arm(struct session *session) {
+	if (session->freed)
+		return;
+	uint64_t deadline_us = requests_deadline_us(session->requests);
+	deadline_us = earlier(deadline_us, session->grace_us);
+	deadline_us = earlier(deadline_us, session->retry_us);
+	if (session->state == SESSION_LIVE) {
+		deadline_us = earlier(deadline_us, session->ping_us);
+		deadline_us = earlier(deadline_us, session->renew_us);
+	}
+	if (deadline_us == UINT64_MAX) {
+		sd_event_source_set_enabled(session->timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(session->timer, deadline_us);
+	sd_event_source_set_enabled(session->timer, SD_EVENT_ONESHOT);
+}
+
+static void path_drop(struct path *path) {
+	radio_dial_free(path->dial);
+	path->dial = NULL;
+	wire_free(path->wire);
+	path->wire = NULL;
+}
+
+static void session_enter(struct session *session, enum session_state state) {
+	session->state = state;
+	switch (state) {
+	case SESSION_UNPAIRED:
+	case SESSION_DIALLING:
+	case SESSION_AUTHENTICATING:
+	case SESSION_LIVE:
+		radio_unlisten(session->config.radio, &session->listener);
+		break;
+	case SESSION_SEARCHING:
+		session->search_since_us = session_now(session);
+		/* Scanning costs power on both ends of a weak link: none while pausing. */
+		if (session->retry_us == UINT64_MAX)
+			radio_listen(session->config.radio, &session->listener);
+		break;
+	}
+	session_arm(session);
+	session->callbacks->changed(session->context);
+}
+
+/* --- searching --- */
+
+static void session_update_hints(struct session *session) {
+	uint64_t epoch = (uint64_t)time(NULL) / EPOCH_SECONDS;
+	if (session->hints.valid && session->hints.epoch == epoch)
+		return;
+	session->hints.valid = true;
+	session->hints.epoch = epoch;
+	for (enum keyring_slot slot = 0; slot < KEYRING_SLOTS; slot++) {
+		const struct pairing_record *record = keyring_record(session->config.keyring, slot);
+		for (unsigned i = 0; record && i < HINT_EPOCHS; i++)
+			pairing_hint(record, epoch - 1 + i, session->hints.hint[slot][i]);
+	}
+}
+
+static bool session_hint_matches(struct session *session, enum keyring_slot slot, const uint8_t hint[HINT_SIZE]) {
+	if (!keyring_record(session->config.keyring, slot))
+		return false;
+	for (unsigned i = 0; i < HINT_EPOCHS; i++)
+		if (memcmp(session->hints.hint[slot][i], hint, HINT_SIZE) == 0)
+			return true;
+	return false;
+}
+
+/* Which of our records the advert belongs to; KEYRING_SLOTS for none. */
+static enum keyring_slot session_recognize(struct session *session, const struct sighting *sighting, bool test_link) {
+	struct keyring *keyring = session->config.keyring;
+	if (test_link) {
+		session->test_slot = session->test_slot == KEYRING_CANDIDATE ? KEYRING_PROVEN : KEYRING_CANDIDATE;
+		if (keyring_record(keyring, session->test_slot))
+			return session->test_slot;
+		return keyring_record(keyring, KEYRING_CANDIDATE) ? KEYRING_CANDIDATE : KEYRING_PROVEN;
+	}
+	struct hello_advert hello;
+	if (hello_advert_decode(sighting->service_data, sighting->service_data_length, &hello) < 0 ||
+	    hello.kind != HELLO_ADVERT_PAIRED)
+		return KEYRING_SLOTS;
+	session_update_hints(session);
+	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.hint))
+		return KEYRING_CANDIDATE;
+	bool wait_for_candidate = keyring_record(keyring, KEYRING_CANDIDATE) &&
+	                          session_now(session) < session->search_since_us + CANDIDATE_FIRST_US;
+	if (session_hint_matches(session, KEYRING_PROVEN, hello.hint)) {
+		/* The same camera under its old record means that the pairing did not reach it: no reason to wait then. */
+		bool same_camera = wait_for_candidate && memcmp(keyring_record(keyring, KEYRING_CANDIDATE)->peer_key,
+		                                                keyring_record(keyring, KEYRING_PROVEN)->peer_key, KEY_SIZE) == 0;
+		return wait_for_candidate && !same_camera ? KEYRING_SLOTS : KEYRING_PROVEN;
+	}
+	return KEYRING_SLOTS;
+}
+
+static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason);
+
+static int path_dial(struct path *path) {
+	return radio_dial(&path->dial, path->session->config.radio, &path->peer, DIAL_TIMEOUT_US, on_dialled, path);
+}
+
+/* An attempt or a session has ended: pause, a little longer each time, then search again. */
+static void session_search_again(struct session *session, enum reason reason, bool pause) {
+	path_drop(session->path);
+	path_drop(session->next);
+	session->reason = reason;
+	session->retry_us = UINT64_MAX;
+	if (pause) {
+		size_t step = session->failures < ELEMENTS(pauses_us) ? session->failures : ELEMENTS(pauses_us) - 1;
+		session->failures++;
+		session->retry_us = session_now(session) + pauses_us[step];
+	}
+	session_enter(session, SESSION_SEARCHING);
+}
+
+static void on_heard(void *context, const struct sighting *sighting, bool test_link) {
+	struct session *session = context;
+	enum keyring_slot slot = session_recognize(session, sighting, test_link);
+	if (slot == KEYRING_SLOTS)
+		return;
+	session->path->slot = slot;
+	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
+	session->path->peer.address_type = sighting->address_type;
+	int result = path_dial(session->path);
+	if (result < 0)
+		session_search_again(session, REASON_CONNECT_FAILED, true);
+	else
+		session_enter(session, SESSION_DIALLING);
+}
+
+/* --- links --- */
+
+static void session_went_live(struct session *session) {
+	uint64_t now_us = session_now(session);
+	int result = keyring_prove(session->config.keyring, session->path->slot);
+	if (result < 0)
+		log_reason(LOG_LEVEL_ERROR, "session", REASON_STORE_FAILED, "the pairing that works could not be stored: %s",
+		           strerror(-result));
+	session->path->slot = KEYRING_PROVEN;
+	session->hints.valid = false;
+	session->reason = REASON_OK;
+	session->failures = 0;
+	session->grace_us = UINT64_MAX;
+	session->retry_us = UINT64_MAX;
+	session->renew_us = now_us + session->config.renew_after_us;
+	session->ping_us = UINT64_MAX;
+	/* The first transport message is what makes the session live on the camera (docs/protocol.md, "Session"). */
+	session_ping(session);
+	session_enter(session, SESSION_LIVE);
+	if (!session->freed)
+		session->callbacks->live(session->context);
+	if (!session->freed)
+		session_pump(session);
+}
+
+static void on_live(void *context) {
+	struct path *path = context;
+	struct session *session = path->session;
+	session_enter_handler(session);
+	if (path == session->next) {
+		/* The new session takes over; what was asked on the old one and not yet answered is asked again. */
+		path_drop(session->path);
+		session->next = session->path;
+		session->path = path;
+		requests_link_lost(session->requests);
+		log_line(LOG_LEVEL_INFO, "session", "renewed");
+	} else {
+		log_line(LOG_LEVEL_NOTICE, "session", "live with %s", wire_peer_name(path->wire));
+	}
+	if (!session->freed)
+		session_went_live(session);
+	session_release(session);
+}
+
+static void session_lost(struct session *session, enum reason reason) {
+	bool was_live = session->state == SESSION_LIVE;
+	session->state = SESSION_SEARCHING; /* what callbacks ask for now waits for the next session */
+	if (was_live) {
+		log_reason(LOG_LEVEL_NOTICE, "session", reason, "ended");
+		session->grace_us = session_now(session) + GRACE_US;
+	} else if (reason != session->reason) {
+		log_reason(LOG_LEVEL_INFO, "session", reason, "no session");
+	}
+	requests_link_lost(session->requests);
+	if (session->freed)
+		return;
+	/* A session that was good is made anew at once. */
+	session_search_again(session, reason, !was_live);
+	if (was_live && !session->freed)
+		session->callbacks->lost(session->context, reason);
+}
+
+static void on_closed(void *context, enum reason reason) {
+	struct path *path = context;
+	struct session *session = path->session;
+	session_enter_handler(session);
+	if (path == session->path) {
+		session_lost(session, reason);
+	} else {
+		log_reason(LOG_LEVEL_INFO, "session", reason, "not renewed yet");
+		path_drop(path);
+		session->renew_us = session_now(session) + RENEW_RETRY_US;
+		session_arm(session);
+	}
+	session_release(session);
+}
+
+static void session_take_event(struct session *session, const lanyard_Event *event) {
+	if (event->which_body == lanyard_Event_status_tag) {
+		session->camera = event->body.status;
+		session->has_camera = true;
+		session->callbacks->changed(session->context);
+	}
+	if (!session->freed)
+		session->callbacks->event(session->context, event);
+}
+
+static void on_message(void *context, const uint8_t *bytes, size_t length) {
+	struct path *path = context;
+	struct session *session = path->session;
+	if (path != session->path)
+		return;
+	session_enter_handler(session);
+	lanyard_Message message;
+	if (codec_decode(bytes, length, &message) < 0)
+		session_lost(session, REASON_MESSAGE_MALFORMED);
+	else if (message.which_kind == lanyard_Message_response_tag)
+		requests_take_answer(session->requests, &message.kind.response);
+	else if (message.which_kind == lanyard_Message_event_tag)
+		session_take_event(session, &message.kind.event);
+	else
+		session_lost(session, REASON_MESSAGE_UNEXPECTED);
+	wipe(&message, sizeof(message)); /* an answer may hold a network's key */
+	if (!session->freed)
+		session_pump(session);
+	session_release(session);
+}
+
+static const struct wire_callbacks wire_handlers = { .live = on_live, .message = on_message, .closed = on_closed };
+
+static void path_failed(struct path *path, enum reason reason) {
+	on_closed(path, reason);
+}
+
+static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason) {
+	struct path *path = context;
+	struct session *session = path->session;
+	radio_dial_free(path->dial);
+	path->dial = NULL;
+	if (file < 0) {
+		path_failed(path, reason);
+		return;
+	}
+	struct wire_config config = {
+		.kind = CHANNEL_SESSION,
+		.keys = keyring_keys(session->config.keyring),
+		.pairing = keyring_record(session->config.keyring, path->slot),
+		.name = session->config.name,
+		.packet_limit = packet_limit,
+	};
+	int result = wire_new(&path->wire, session->event, file, &config, &wire_handlers, path);
+	if (result < 0) {
+		log_line(LOG_LEVEL_ERROR, "session", "the link could not be set up: %s", strerror(-result));
+		path_failed(path, REASON_INTERNAL);
+		return;
+	}
+	if (path == session->path)
+		session_enter(session, SESSION_AUTHENTICATING);
+}
+
+/* --- requests --- */
+
+static void session_pump(struct session *session) {
+	const uint8_t *bytes;
+	size_t length;
+	while (session->state == SESSION_LIVE && (bytes = requests_next(session->requests, &length)) != NULL)
+		if (wire_send(session->path->wire, bytes, length) < 0)
+			break; /* the wire tells why through `closed`, and the request is repeated then */
+	session_arm(session);
+}
+
+static void on_ping_answer(void *context, enum reason reason, const lanyard_Response *response) {
+	struct session *session = context;
+	if (reason == REASON_OK) {
+		session->camera = response->body.status;
+		session->has_camera = true;
+		session->ping_us = session_now(session) + PING_US;
+		session->callbacks->changed(session->context);
+	} else if (reason == REASON_TIMEOUT) {
+		if (session->state == SESSION_LIVE)
+			session_lost(session, REASON_TIMEOUT);
+	} else {
+		session->ping_us = session_now(session) + PING_US;
+	}
+}
+
+static void session_ping(struct session *session) {
+	session->ping_us = UINT64_MAX;
+	lanyard_Request request = { .which_body = lanyard_Request_status_tag };
+	if (requests_add(session->requests, &request, REQUESTS_FAIL, session_now(session), PING_TIMEOUT_US, on_ping_answer,
+	                 session, NULL) < 0)
+		session->ping_us = session_now(session) + PING_US;
+}
+
+static void session_renew(struct session *session, uint64_t now_us) {
+	session->renew_us = now_us + RENEW_RETRY_US;
+	if (session->next->dial || session->next->wire)
+		return;
+	session->next->peer = session->path->peer;
+	session->next->slot = KEYRING_PROVEN;
+	if (path_dial(session->next) < 0)
+		log_reason(LOG_LEVEL_INFO, "session", REASON_CONNECT_FAILED, "not renewed yet");
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct session *session = context;
+	session_enter_handler(session);
+	uint64_t now_us = session_now(session);
+	if (session->retry_us <= now_us) {
+		session->retry_us = UINT64_MAX;
+		if (session->state == SESSION_SEARCHING)
+			radio_listen(session->config.radio, &session->listener);
+	}
+	if (session->state == SESSION_LIVE && session->ping_us <= now_us)
+		session_ping(session);
+	/* Not while an answer is bound to the old session, unless that would let it expire. */
+	if (session->state == SESSION_LIVE && session->renew_us <= now_us) {
+		if (requests_bound(session->requests))
+			session->renew_us = now_us + SECOND_US;
+		else
+			session_renew(session, now_us);
+	}
+	if (session->grace_us <= now_us) {
+		session->grace_us = UINT64_MAX;
+		requests_fail_all(session->requests, REASON_NOT_CONNECTED);
+	}
+	if (!session->freed)
+		requests_tick(session->requests, now_us);
+	if (!session->freed)
+		session_pump(session);
+	session_release(session);
+	return 0;
+}
+
+int session_request(struct session *session, lanyard_Request *request, enum requests_loss loss, uint64_t timeout_us,
+                    requests_answer answer, void *context, uint32_t *ret_id) {
+	if (session->state != SESSION_LIVE && session->grace_us == UINT64_MAX)
+		return -ENOTCONN;
+	int result = requests_add(session->requests, request, loss, session_now(session), timeout_us, answer, context, ret_id);
+	if (result >= 0)
+		session_pump(session);
+	return result;
+}
+
+void session_cancel(struct session *session, uint32_t id) {
+	requests_cancel(session->requests, id);
+}
+
+/* --- life --- */
+
+static void session_begin(struct session *session) {
+	session->hints.valid = false;
+	session->failures = 0;
+	session->retry_us = UINT64_MAX;
+	session_enter(session, keyring_newest(session->config.keyring) ? SESSION_SEARCHING : SESSION_UNPAIRED);
+}
+
+int session_new(struct session **ret, sd_event *event, const struct session_config *config,
+                const struct session_callbacks *callbacks, void *context) {
+	struct session *session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	*session = (struct session){
+		.references = 1,
+		.event = event,
+		.config = *config,
+		.listener = { .heard = on_heard, .context = session },
+		.paths = { { .session = session }, { .session = session } },
+		.path = &session->paths[0],
+		.next = &session->paths[1],
+		.ping_us = UINT64_MAX,
+		.renew_us = UINT64_MAX,
+		.retry_us = UINT64_MAX,
+		.grace_us = UINT64_MAX,
+		.requests = requests_new(random_system()),
+		.callbacks = callbacks,
+		.context = context,
+	};
+	if (session->config.renew_after_us == 0)
+		session->config.renew_after_us = SESSION_LIFE_US - RENEW_BEFORE_END_US;
+	int result = session->requests ? 0 : -ENOMEM;
+	if (result == 0)
+		result = sd_event_add_time(event, &session->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, session);
+	if (result < 0) {
+		session_free(session);
+		return result;
+	}
+	*ret = session;
+	session_begin(session);
+	return 0;
+}
+
+void session_free(struct session *session) {
+	if (!session || session->freed)
+		return;
+	session->freed = true;
+	radio_unlisten(session->config.radio, &session->listener);
+	path_drop(session->path);
+	path_drop(session->next);
+	session->timer = sd_event_source_disable_unref(session->timer);
+	requests_free(session->requests);
+	session_release(session);
+}
+
+void session_restart(struct session *session) {
+	session_enter_handler(session);
+	bool was_live = session->state == SESSION_LIVE;
+	path_drop(session->path);
+	path_drop(session->next);
+	session->reason = REASON_OK;
+	session->has_camera = false;
+	session->grace_us = UINT64_MAX;
+	requests_fail_all(session->requests, REASON_SESSION_LOST);
+	if (!session->freed)
+		session_begin(session);
+	if (was_live && !session->freed)
+		session->callbacks->lost(session->context, REASON_SESSION_LOST);
+	session_release(session);
+}
+
+enum session_state session_state(const struct session *session) {
+	return session->state;
+}
+
+enum reason session_reason(const struct session *session) {
+	return session->reason;
+}
+
+const lanyard_StatusResponse *session_camera(const struct session *session) {
+	return session->has_camera ? &session->camera : NULL;
+}

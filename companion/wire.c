@@ -1,0 +1,181 @@
+#include "companion/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "link/stream.h"
+
+/* Requests are small and the camera reads them at once: a queue that fills means that it does not. */
+#define QUEUE_LIMIT (64 * 1024)
+
+struct wire {
+	unsigned references; /* the owner's, and one for each handler on the stack */
+	bool freed;          /* by its owner: only the memory is left */
+	sd_event *event;
+	sd_event_source *timer;
+	struct stream *stream;
+	struct channel *channel;
+	const struct wire_callbacks *callbacks;
+	void *context;
+};
+
+static uint64_t wire_now(struct wire *wire) {
+	uint64_t now_us = 0;
+	sd_event_now(wire->event, CLOCK_BOOTTIME, &now_us);
+	return now_us;
+}
+
+static void wire_release(struct wire *wire) {
+	if (--wire->references == 0)
+		free(wire);
+}
+
+static void wire_take_down(struct wire *wire) {
+	wire->timer = sd_event_source_disable_unref(wire->timer);
+	channel_free(wire->channel);
+	wire->channel = NULL;
+	stream_free(wire->stream);
+	wire->stream = NULL;
+}
+
+/* The deadline moves with every byte, so the timer is set anew after each call into the channel. */
+static void wire_arm(struct wire *wire) {
+	if (!wire->channel)
+		return;
+	uint64_t deadline_us = channel_deadline_us(wire->channel);
+	if (deadline_us == UINT64_MAX) {
+		sd_event_source_set_enabled(wire->timer, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(wire->timer, deadline_us);
+	sd_event_source_set_enabled(wire->timer, SD_EVENT_ONESHOT);
+}
+
+static void on_send(void *context, const uint8_t *bytes, size_t length) {
+	struct wire *wire = context;
+	/* A failure is told by the stream's closed callback. */
+	if (wire->stream)
+		(void)stream_send(wire->stream, bytes, length);
+}
+
+static void on_code(void *context, uint32_t code) {
+	struct wire *wire = context;
+	if (wire->callbacks->code)
+		wire->callbacks->code(wire->context, code);
+}
+
+static int on_commit(void *context, const struct pairing_record *record) {
+	struct wire *wire = context;
+	return wire->callbacks->commit ? wire->callbacks->commit(wire->context, record) : -ENOTSUP;
+}
+
+static void on_live(void *context) {
+	struct wire *wire = context;
+	wire->callbacks->live(wire->context);
+}
+
+static void on_message(void *context, const uint8_t *bytes, size_t length) {
+	struct wire *wire = context;
+	if (wire->callbacks->message)
+		wire->callbacks->message(wire->context, bytes, length);
+}
+
+static void on_closed(void *context, enum reason reason) {
+	struct wire *wire = context;
+	wire_take_down(wire);
+	wire->callbacks->closed(wire->context, reason);
+}
+
+static const struct channel_callbacks channel_handlers = {
+	.send = on_send,
+	.code = on_code,
+	.commit = on_commit,
+	.live = on_live,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+static void on_stream_received(void *context, const uint8_t *bytes, size_t length) {
+	struct wire *wire = context;
+	wire->references++;
+	if (wire->channel)
+		channel_receive(wire->channel, bytes, length, wire_now(wire));
+	wire_arm(wire);
+	wire_release(wire);
+}
+
+static void on_stream_closed(void *context, enum reason reason) {
+	struct wire *wire = context;
+	wire->references++;
+	if (wire->channel)
+		channel_close(wire->channel, reason);
+	wire_release(wire);
+}
+
+static const struct stream_callbacks stream_handlers = { .received = on_stream_received, .closed = on_stream_closed };
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct wire *wire = context;
+	wire->references++;
+	if (wire->channel)
+		channel_tick(wire->channel, wire_now(wire));
+	wire_arm(wire);
+	wire_release(wire);
+	return 0;
+}
+
+int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_config *config,
+             const struct wire_callbacks *callbacks, void *context) {
+	struct wire *wire = calloc(1, sizeof(*wire));
+	if (!wire) {
+		close(file);
+		return -ENOMEM;
+	}
+	*wire = (struct wire){ .references = 1, .event = event, .callbacks = callbacks, .context = context };
+	int result = stream_new(&wire->stream, event, file, config->packet_limit, QUEUE_LIMIT, &stream_handlers, wire);
+	if (result >= 0)
+		result = sd_event_add_time(event, &wire->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, wire);
+	if (result >= 0) {
+		struct channel_config channel = {
+			.random = random_system(),
+			.keys = config->keys,
+			.pairing = config->pairing,
+			.media_psk = config->media_psk,
+			.name = config->name,
+			.record_limit = config->kind == CHANNEL_MEDIA ? RECORD_LIMIT_MEDIA : RECORD_LIMIT_BLUETOOTH,
+			.callbacks = &channel_handlers,
+			.context = wire,
+		};
+		result = channel_new_companion(&wire->channel, &channel, config->kind, wire_now(wire));
+	}
+	if (result < 0) {
+		wire_free(wire);
+		return result;
+	}
+	wire_arm(wire);
+	*ret = wire;
+	return 0;
+}
+
+void wire_free(struct wire *wire) {
+	if (!wire || wire->freed)
+		return;
+	wire->freed = true;
+	wire_take_down(wire);
+	wire_release(wire);
+}
+
+int wire_send(struct wire *wire, const void *bytes, size_t length) {
+	if (!wire->channel)
+		return -ENOTCONN;
+	int result = channel_send(wire->channel, bytes, length);
+	wire_arm(wire);
+	return result;
+}
+
+const char *wire_peer_name(const struct wire *wire) {
+	return wire->channel ? channel_peer_name(wire->channel) : "";
+}
