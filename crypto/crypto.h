@@ -53,3 +53,6 @@ int gcm_open(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
 #define AES_BLOCK_SIZE 16
 /* One block, for the single-block CTR of adverts. `out` may equal `in`. */
 void aes256_encrypt_block(const uint8_t key[AES256_KEY_SIZE], const uint8_t in[AES_BLOCK_SIZE], uint8_t out[AES_BLOCK_SIZE]);
+
+/* SHA-256 of two strings one after the other; `out` may be one of them. */
+void sha256_two(const void *first, size_t first_length, const void *second, size_t second_length, uint8_t out[SHA256_SIZE]);

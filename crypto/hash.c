@@ -62,3 +62,13 @@ void hkdf_sha256(const uint8_t *salt, size_t salt_length, const uint8_t *input, 
 	must_be_zero(mbedtls_hkdf(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), salt, salt_length, input, input_length, info,
 	                          info_length, out, out_length));
 }
+
+void sha256_two(const void *first, size_t first_length, const void *second, size_t second_length, uint8_t out[SHA256_SIZE]) {
+	mbedtls_sha256_context context;
+	mbedtls_sha256_init(&context);
+	must_be_zero(mbedtls_sha256_starts_ret(&context, 0));
+	must_be_zero(mbedtls_sha256_update_ret(&context, first, first_length));
+	must_be_zero(mbedtls_sha256_update_ret(&context, second, second_length));
+	must_be_zero(mbedtls_sha256_finish_ret(&context, out));
+	mbedtls_sha256_free(&context);
+}

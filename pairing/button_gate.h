@@ -21,7 +21,8 @@ enum button_gate_result {
 
 struct button_gate {
 	struct {
-		bool known, down, armed; /* known: seen since its device came; armed: seen released, so a press counts */
+		bool known, raw, down,
+		        armed; /* known: seen since its device came; raw: last edge; armed: seen released, so a press counts */
 		uint64_t changed_us, pressed_us;
 	} button[BUTTON_COUNT];
 	bool holding, spoiled;

@@ -31,8 +31,10 @@ struct channel_callbacks {
 	/* Both ends, pairing only: six digits (0-999999) to compare. The camera's person answers through channel_confirm; the
 	 * companion shows them and waits. */
 	void (*code)(void *context, uint32_t code);
-	/* Both ends, pairing only: commit this record durably and return 0, or a negative errno, and the old one stays. On the
-	 * camera it is called before the acknowledgement is sent; on the companion after it arrived. */
+	/* Both ends, pairing only: store this record durably and return 0, or a negative errno, and the old one stays. The camera
+	 * replaces its record, and only then acknowledges. The companion is called before it says FINISH, and its record is
+	 * provisional: it keeps the old one beside it and tries both until the first session with the new one succeeds, because
+	 * the acknowledgement may be lost. */
 	int (*commit)(void *context, const struct pairing_record *record);
 	/* The link is authenticated. Camera: the first transport message of the companion has arrived (invariant 4). For a
 	 * pairing it means: paired, both ends have committed; the owner closes the channel. */

@@ -1,0 +1,176 @@
+/* The Noise implementation against the vectors that Debian's golang-github-flynn-noise-dev installs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "pairing/noise.h"
+
+#define VECTORS "/usr/share/gocode/src/github.com/flynn/noise/vectors.txt"
+#define FIELD_LIMIT 512
+#define MESSAGES_LIMIT 8
+
+struct vector {
+	char name[64];
+	uint8_t init_static[KEY_SIZE], resp_static[KEY_SIZE], init_ephemeral[KEY_SIZE], resp_ephemeral[KEY_SIZE], psk[KEY_SIZE];
+	uint8_t prologue[FIELD_LIMIT], payload[MESSAGES_LIMIT][FIELD_LIMIT], ciphertext[MESSAGES_LIMIT][FIELD_LIMIT];
+	size_t prologue_length, payload_length[MESSAGES_LIMIT], ciphertext_length[MESSAGES_LIMIT];
+	unsigned messages;
+};
+
+static size_t field(const char *value, uint8_t *out) {
+	size_t length = strlen(value) / 2;
+	assert_true(length <= FIELD_LIMIT);
+	assert_int_equal(hex_decode(out, length, value), 0);
+	return length;
+}
+
+static void vector_line(struct vector *v, const char *key, const char *value) {
+	unsigned number;
+	char rest[16];
+	if (strcmp(key, "init_static") == 0)
+		field(value, v->init_static);
+	else if (strcmp(key, "resp_static") == 0)
+		field(value, v->resp_static);
+	else if (strcmp(key, "gen_init_ephemeral") == 0)
+		field(value, v->init_ephemeral);
+	else if (strcmp(key, "gen_resp_ephemeral") == 0)
+		field(value, v->resp_ephemeral);
+	else if (strcmp(key, "preshared_key") == 0)
+		field(value, v->psk);
+	else if (strcmp(key, "prologue") == 0)
+		v->prologue_length = field(value, v->prologue);
+	else if (sscanf(key, "msg_%u_%15s", &number, rest) == 2 && number < MESSAGES_LIMIT) {
+		if (strcmp(rest, "payload") == 0) {
+			v->payload_length[number] = field(value, v->payload[number]);
+		} else {
+			v->ciphertext_length[number] = field(value, v->ciphertext[number]);
+			v->messages = number + 1;
+		}
+	}
+}
+
+static void fill_fixed(void *context, uint8_t *out, size_t length) {
+	memcpy(out, context, length);
+}
+
+static void keys_of(struct static_keys *keys, const uint8_t secret[KEY_SIZE]) {
+	memcpy(keys->secret, secret, KEY_SIZE);
+	x25519_public(keys->public, keys->secret);
+}
+
+/* Both ends at once: what one writes must be the vector's bytes, and the other must read the vector's payload out of them. */
+static void run_vector(const struct vector *v, enum noise_pattern pattern) {
+	struct static_keys init, resp;
+	struct noise_handshake ends[2];
+	struct noise_cipher sending[2] = { { 0 } }, receiving[2] = { { 0 } };
+	uint8_t init_ephemeral[KEY_SIZE], resp_ephemeral[KEY_SIZE];
+	memcpy(init_ephemeral, v->init_ephemeral, KEY_SIZE);
+	memcpy(resp_ephemeral, v->resp_ephemeral, KEY_SIZE);
+	struct random_source init_random = { fill_fixed, init_ephemeral }, resp_random = { fill_fixed, resp_ephemeral };
+	keys_of(&init, v->init_static);
+	keys_of(&resp, v->resp_static);
+	for (unsigned end = 0; end < 2; end++) {
+		struct noise_setup setup = {
+			.pattern = pattern,
+			.initiator = end == 0,
+			.random = end == 0 ? &init_random : &resp_random,
+			.keys = end == 0 ? &init : &resp,
+			.peer_key = end == 0 ? resp.public : init.public,
+			.psk = v->psk,
+			.prologue = v->prologue,
+			.prologue_length = v->prologue_length,
+		};
+		assert_int_equal(noise_start(&ends[end], &setup), 0);
+	}
+	bool split = false;
+	unsigned handshake_messages = pattern == NOISE_XX ? 3 : 2;
+	for (unsigned i = 0; i < v->messages; i++) {
+		/* The file's transport messages begin with the initiator's, whoever wrote the last handshake message. */
+		unsigned from = (split ? i - handshake_messages : i) % 2, to = 1 - from;
+		uint8_t out[FIELD_LIMIT], payload[FIELD_LIMIT];
+		size_t length, payload_length;
+		if (!split) {
+			size_t overhead = noise_overhead(&ends[from]);
+			assert_int_equal(noise_write(&ends[from], v->payload[i], v->payload_length[i], out, sizeof(out), &length),
+			                 0);
+			assert_int_equal(length, overhead + v->payload_length[i]);
+			assert_int_equal(noise_read(&ends[to], out, length, payload, &payload_length), 0);
+		} else {
+			length = v->payload_length[i] + NOISE_TAG_SIZE;
+			assert_int_equal(noise_seal(&sending[from], NULL, 0, v->payload[i], v->payload_length[i], out), 0);
+			assert_int_equal(noise_open(&receiving[to], NULL, 0, out, length, payload), 0);
+			payload_length = v->payload_length[i];
+		}
+		assert_int_equal(length, v->ciphertext_length[i]);
+		assert_memory_equal(out, v->ciphertext[i], length);
+		assert_int_equal(payload_length, v->payload_length[i]);
+		assert_memory_equal(payload, v->payload[i], payload_length);
+		if (!split && noise_is_complete(&ends[0])) {
+			for (unsigned end = 0; end < 2; end++)
+				assert_int_equal(noise_split(&ends[end], &sending[end], &receiving[end]), 0);
+			split = true;
+		}
+	}
+	assert_true(split);
+	for (unsigned end = 0; end < 2; end++) {
+		noise_cipher_free(&sending[end]);
+		noise_cipher_free(&receiving[end]);
+		noise_wipe(&ends[end]);
+	}
+}
+
+static void test_vectors(void **state) {
+	(void)state;
+	static const struct {
+		const char *name;
+		enum noise_pattern pattern;
+	} patterns[] = { { "Noise_XX_25519_AESGCM_SHA256", NOISE_XX }, { "Noise_KKpsk0_25519_AESGCM_SHA256", NOISE_KKPSK0 } };
+	unsigned found[2] = { 0 };
+	static struct vector vector;
+	char *line = NULL;
+	size_t capacity = 0;
+	FILE *file = fopen(VECTORS, "r");
+	assert_non_null(file); /* package golang-github-flynn-noise-dev */
+	for (bool more = true; more;) {
+		ssize_t length = getline(&line, &capacity, file);
+		more = length >= 0;
+		if (more && length > 1) {
+			line[strcspn(line, "\n")] = '\0';
+			char *equals = strchr(line, '=');
+			assert_non_null(equals);
+			*equals = '\0';
+			if (strcmp(line, "handshake") == 0) {
+				memset(&vector, 0, sizeof(vector));
+				snprintf(vector.name, sizeof(vector.name), "%s", equals + 1);
+			} else {
+				for (size_t i = 0; i < ELEMENTS(patterns); i++)
+					if (strcmp(vector.name, patterns[i].name) == 0)
+						vector_line(&vector, line, equals + 1);
+			}
+			continue;
+		}
+		for (size_t i = 0; i < ELEMENTS(patterns); i++)
+			if (strcmp(vector.name, patterns[i].name) == 0) {
+				run_vector(&vector, patterns[i].pattern);
+				found[i]++;
+				vector.name[0] = '\0';
+			}
+	}
+	free(line);
+	fclose(file);
+	assert_int_equal(found[0], 4);
+	assert_int_equal(found[1], 4);
+}
+
+int main(void) {
+	if (crypto_start() < 0)
+		return 1;
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_vectors) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,481 @@
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "fake_daemon.h"
+#include "wifi/access_point_on.h"
+
+/* Short, but far above what an answer takes on a busy machine. */
+static const struct wifi_timing timing = {
+	.reopen = WIFI_MILLISECONDS(5),
+	.open = WIFI_MILLISECONDS(300),
+	.command = WIFI_MILLISECONDS(80),
+	.ping = WIFI_MILLISECONDS(20),
+	.access_point_start = WIFI_MILLISECONDS(400),
+	.access_point_stop = WIFI_MILLISECONDS(300),
+	.join = WIFI_MILLISECONDS(400),
+	.leave = WIFI_MILLISECONDS(300),
+	.rescan = WIFI_MILLISECONDS(2),
+};
+
+struct fixture {
+	sd_event *event;
+	struct fake_daemon fake;
+	struct fake_port port;
+	struct interface_port port_operations;
+	struct wifi_environment environment;
+	struct access_point *ap;
+	struct wifi_credentials credentials;
+	char psk_hex[2 * PSK_SIZE + 1];
+	unsigned ups, offs, joins, leaves;
+	enum reason reason;
+	bool free_in_callback, restart_in_off;
+};
+
+static void on_up(void *context) {
+	struct fixture *f = context;
+	f->ups++;
+	if (f->free_in_callback) {
+		access_point_free(f->ap);
+		f->ap = NULL;
+	}
+}
+
+static void on_joined(void *context, const uint8_t mac[MAC_SIZE]) {
+	struct fixture *f = context;
+	assert_int_equal(mac[5], 9);
+	f->joins++;
+}
+
+static void on_left(void *context, const uint8_t mac[MAC_SIZE]) {
+	(void)mac;
+	((struct fixture *)context)->leaves++;
+}
+
+static void on_off(void *context, enum reason reason) {
+	struct fixture *f = context;
+	f->offs++;
+	f->reason = reason;
+	assert_int_equal(access_point_state(f->ap), ACCESS_POINT_OFF);
+	if (f->free_in_callback) {
+		access_point_free(f->ap);
+		f->ap = NULL;
+	} else if (f->restart_in_off) {
+		f->restart_in_off = false;
+		assert_int_equal(access_point_start(f->ap, &f->credentials), 0);
+	}
+}
+
+static void fixture_start(struct fixture *f) {
+	static const struct access_point_callbacks callbacks = { on_up, on_joined, on_left, on_off };
+	*f = (struct fixture){ .reason = REASON_INTERNAL };
+	assert_true(sd_event_new(&f->event) >= 0);
+	fake_start(&f->fake, FAKE_HOSTAPD, f->event);
+	f->port = (struct fake_port){ .up = true, .event = f->event };
+	f->port_operations = fake_port_operations(&f->port);
+	f->environment = (struct wifi_environment){ &timing, random_system(), &f->port_operations, f->fake.folder };
+	wifi_credentials_make(&f->credentials, random_system(), false, 2437);
+	hex_encode(f->psk_hex, f->credentials.psk, PSK_SIZE);
+	assert_int_equal(access_point_new_on(&f->ap, f->event, f->fake.path, "wlan0", &f->environment, &callbacks, f), 0);
+}
+
+static void fixture_stop(struct fixture *f) {
+	access_point_free(f->ap);
+	fake_stop(&f->fake);
+	sd_event_unref(f->event);
+}
+
+static uint64_t now_us(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Runs the loop until `condition` or for so long that only a bug explains it. */
+#define RUN_UNTIL(f, condition) \
+	do { \
+		uint64_t run_end = now_us() + 10000000; \
+		while (!(condition)) { \
+			if (now_us() > run_end) \
+				fail_msg("never: %s (last command: %s)", #condition, (f)->fake.last); \
+			assert_true(sd_event_run((f)->event, 10000) >= 0); \
+		} \
+	} while (0)
+
+static bool overwritten(const struct fixture *f) {
+	return strcmp(f->fake.psk, f->psk_hex) != 0;
+}
+
+/* hostapd appears with its interface up; it is tidied and the interface goes down, before anything is asked for. */
+static void wait_tidy(struct fixture *f) {
+	RUN_UNTIL(f, !f->port.up && f->fake.psk[0]);
+	assert_false(f->fake.enabled);
+}
+
+static void test_up_and_down(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	wait_tidy(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), -EALREADY);
+	assert_int_equal(access_point_state(f.ap), ACCESS_POINT_STARTING);
+	f.port.up = true; /* hostapd does it */
+	RUN_UNTIL(&f, f.ups == 1);
+	assert_true(f.fake.enabled);
+	assert_string_equal(f.fake.psk, f.psk_hex);
+	assert_string_equal(f.fake.channel, "6");
+	assert_int_equal(strlen(f.fake.bssid), 17);
+
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, f.joins == 1);
+	fake_say(&f.fake, "<3>AP-STA-DISCONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, f.leaves == 1);
+
+	access_point_stop(f.ap);
+	assert_int_equal(access_point_state(f.ap), ACCESS_POINT_STOPPING);
+	access_point_stop(f.ap);
+	RUN_UNTIL(&f, f.offs > 0);
+	assert_int_equal(f.reason, REASON_OK);
+	assert_false(f.fake.enabled);
+	assert_false(f.port.up);
+	assert_true(overwritten(&f));
+	access_point_stop(f.ap); /* off already: nothing more is heard */
+	assert_int_equal(f.offs, 1);
+	fixture_stop(&f);
+}
+
+/* Any byte in an SSID arrives as it is. */
+static void test_ssid_bytes(void **state) {
+	(void)state;
+	static const struct {
+		const char *bytes;
+		size_t length;
+	} ssids[] = {
+		{ "\"; rm -rf / #\\", 14 },
+		{ "\0", 1 },
+		{ "a\nSET wpa 0", 11 },
+		{ "\xff\xfe\0 x", 5 },
+		{ "01234567890123456789012345678901", 32 },
+	};
+	for (size_t i = 0; i < ELEMENTS(ssids); i++) {
+		struct fixture f;
+		char expected[2 * SSID_LIMIT + 1];
+		fixture_start(&f);
+		memcpy(f.credentials.ssid, ssids[i].bytes, ssids[i].length);
+		f.credentials.ssid_length = ssids[i].length;
+		hex_encode(expected, ssids[i].bytes, ssids[i].length);
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == 1);
+		assert_string_equal(f.fake.ssid, expected);
+		fixture_stop(&f);
+	}
+}
+
+/* A passphrase reaches hostapd as the key made from it, so nothing in it can be mistaken for syntax. */
+static void test_passphrase(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	struct wifi_credentials c = { .ssid = "IEEE", .ssid_length = 4, .passphrase = "password", .frequency_mhz = 5180 };
+	assert_int_equal(access_point_start(f.ap, &c), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	assert_string_equal(f.fake.psk, "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e");
+	assert_string_equal(f.fake.channel, "36");
+	assert_string_equal(f.fake.bssid, "");
+	fixture_stop(&f);
+}
+
+static void test_bad_credentials(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	f.credentials.ssid_length = 33;
+	assert_int_equal(access_point_start(f.ap, &f.credentials), -EINVAL);
+	assert_int_equal(access_point_state(f.ap), ACCESS_POINT_OFF);
+	fixture_stop(&f);
+}
+
+/* The reasons that a fault during a start may end in. */
+static bool reason_fits(enum fake_fault fault, enum reason reason) {
+	switch (fault) {
+	case FAULT_FAIL:
+	case FAULT_GARBAGE:
+		return reason == REASON_AP_REFUSED;
+	case FAULT_SILENT:
+	case FAULT_LATE:
+	case FAULT_EMPTY:
+	case FAULT_VANISH:
+		return reason == REASON_WIFI_GONE;
+	case FAULT_NONE:
+	case FAULT_COUNT:
+		return false;
+	}
+	return false;
+}
+
+/* Each command of a start meets each fault in turn. Either the start succeeds all the same (some answers do not matter), or `off`
+ * comes once with the right reason, the radio is off at that moment, and the secret is gone as soon as hostapd answers again. */
+static void test_every_fault_while_starting(void **state) {
+	(void)state;
+	unsigned failed = 0;
+	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+		for (unsigned at = 1;; at++) {
+			struct fixture f;
+			fixture_start(&f);
+			wait_tidy(&f);
+			RUN_UNTIL(&f, f.fake.commands == 5); /* the whole stop script */
+			f.fake.fault = fault;
+			f.fake.fault_at = f.fake.commands + at;
+			f.port.up = true;
+			assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+			RUN_UNTIL(&f, f.ups + f.offs > 0);
+			bool met = f.fake.fault_met;
+			if (f.offs > 0) {
+				failed++;
+				if (!reason_fits(fault, f.reason))
+					fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
+				assert_int_equal(f.ups, 0);
+				assert_false(f.port.up);
+				if (fault == FAULT_VANISH)
+					fake_restart(&f.fake);
+				f.fake.fault_at = 0;
+				RUN_UNTIL(&f, f.fake.psk[0] && overwritten(&f) && !f.fake.enabled && !f.port.up);
+				/* And it works again. */
+				assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+				RUN_UNTIL(&f, f.ups == 1 || f.offs > 1);
+				assert_int_equal(f.ups, 1);
+			}
+			assert_int_equal(f.offs, failed > 0 && f.offs ? 1 : 0);
+			fixture_stop(&f);
+			if (!met)
+				break;
+			assert_true(at < 40);
+		}
+	}
+	assert_true(failed > 6 * 12); /* twelve settings and more, each with every fault but the harmless ones */
+}
+
+/* The same while stopping: `off` comes once, whatever happens, and the interface is down then. */
+static void test_every_fault_while_stopping(void **state) {
+	(void)state;
+	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+		for (unsigned at = 1; at <= 5; at++) {
+			struct fixture f;
+			fixture_start(&f);
+			assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+			RUN_UNTIL(&f, f.ups == 1);
+			f.fake.fault = fault;
+			f.fake.fault_at = f.fake.commands + at;
+			f.port.up = true;
+			access_point_stop(f.ap);
+			RUN_UNTIL(&f, f.offs > 0);
+			assert_true(f.fake.fault_met);
+			assert_int_equal(f.offs, 1);
+			assert_false(f.port.up);
+			if (f.reason == REASON_OK) { /* only where the answer does not matter: then all is done */
+				assert_false(f.fake.enabled);
+				assert_true(overwritten(&f));
+			}
+			if (fault == FAULT_VANISH)
+				fake_restart(&f.fake);
+			f.fake.fault_at = 0;
+			/* As soon as hostapd answers again, the rest is done. */
+			RUN_UNTIL(&f, f.fake.psk[0] && overwritten(&f) && !f.fake.enabled && !f.port.up);
+			fixture_stop(&f);
+		}
+	}
+}
+
+static void test_killed_while_up(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	f.port.up = true;
+	RUN_UNTIL(&f, f.ups == 1);
+	f.port.up = true;
+	fake_kill(&f.fake);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_WIFI_GONE);
+	assert_false(f.port.up);
+	f.port.up = true; /* the new hostapd brings it up */
+	fake_restart(&f.fake);
+	RUN_UNTIL(&f, !f.port.up && f.fake.psk[0]);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 2);
+	assert_int_equal(f.offs, 1);
+	fixture_stop(&f);
+}
+
+static void test_went_down_on_its_own(void **state) {
+	(void)state;
+	static const char *const lines[] = { "<3>AP-DISABLED ", "<3>INTERFACE-DISABLED ", "<3>CTRL-EVENT-TERMINATING " };
+	for (size_t i = 0; i < ELEMENTS(lines); i++) {
+		struct fixture f;
+		fixture_start(&f);
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == 1);
+		f.port.up = true;
+		fake_say(&f.fake, lines[i]);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_AP_FAILED);
+		assert_false(f.port.up);
+		assert_true(overwritten(&f));
+		fixture_stop(&f);
+	}
+}
+
+static void test_never_enables(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	f.fake.never_enables = true;
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_AP_TIMEOUT);
+	assert_true(overwritten(&f));
+	assert_false(f.port.up);
+	fixture_stop(&f);
+}
+
+static void test_absent(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	fake_kill(&f.fake);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_WIFI_GONE);
+	/* Appears in time. */
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	fake_restart(&f.fake);
+	RUN_UNTIL(&f, f.ups == 1);
+	fixture_stop(&f);
+}
+
+static void test_stop_while_absent(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	fake_kill(&f.fake);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	access_point_stop(f.ap);
+	assert_int_equal(f.offs, 0); /* outcomes come from the event loop */
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_OK);
+	fixture_stop(&f);
+}
+
+/* A stop at any moment of a start leaves nothing behind. */
+static void test_stop_at_every_command(void **state) {
+	(void)state;
+	for (unsigned at = 0;; at++) {
+		struct fixture f;
+		fixture_start(&f);
+		wait_tidy(&f);
+		RUN_UNTIL(&f, f.fake.commands == 5);
+		unsigned from = f.fake.commands;
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.fake.commands >= from + at || f.ups == 1);
+		bool up = f.ups == 1;
+		f.port.up = true;
+		access_point_stop(f.ap);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_OK);
+		assert_false(f.fake.enabled);
+		assert_false(f.port.up);
+		assert_true(overwritten(&f));
+		fixture_stop(&f);
+		if (up)
+			break;
+		assert_true(at < 40);
+	}
+}
+
+/* Freed while up: hostapd still gets the whole stop. */
+static void test_free_while_up(void **state) {
+	(void)state;
+	for (int in_callback = 0; in_callback < 2; in_callback++) {
+		struct fixture f;
+		fixture_start(&f);
+		f.free_in_callback = in_callback;
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == 1);
+		access_point_free(f.ap);
+		f.ap = NULL;
+		assert_false(f.port.up);
+		RUN_UNTIL(&f, !f.fake.enabled && overwritten(&f));
+		assert_int_equal(f.offs, 0);
+		fixture_stop(&f);
+	}
+}
+
+static void test_free_in_off(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	f.free_in_callback = true;
+	fake_kill(&f.fake);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_null(f.ap);
+	fixture_stop(&f);
+}
+
+static void test_restart_in_off(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	f.restart_in_off = true;
+	access_point_stop(f.ap);
+	RUN_UNTIL(&f, f.ups == 2);
+	assert_true(f.fake.enabled);
+	fixture_stop(&f);
+}
+
+/* We may not change the interface (no CAP_NET_ADMIN): hostapd does it, and everything else still works. */
+static void test_without_privilege(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	f.port.forbidden = true;
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	access_point_stop(f.ap);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_OK);
+	assert_true(overwritten(&f));
+	fixture_stop(&f);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_up_and_down),
+		cmocka_unit_test(test_ssid_bytes),
+		cmocka_unit_test(test_passphrase),
+		cmocka_unit_test(test_bad_credentials),
+		cmocka_unit_test(test_every_fault_while_starting),
+		cmocka_unit_test(test_every_fault_while_stopping),
+		cmocka_unit_test(test_killed_while_up),
+		cmocka_unit_test(test_went_down_on_its_own),
+		cmocka_unit_test(test_never_enables),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_stop_while_absent),
+		cmocka_unit_test(test_stop_at_every_command),
+		cmocka_unit_test(test_free_while_up),
+		cmocka_unit_test(test_free_in_off),
+		cmocka_unit_test(test_restart_in_off),
+		cmocka_unit_test(test_without_privilege),
+	};
+	log_set_level(LOG_LEVEL_ERROR - 1); /* the faults are wanted */
+	return cmocka_run_group_tests_name("wifi-access-point", tests, NULL, NULL);
+}

@@ -1,0 +1,468 @@
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "fake_daemon.h"
+#include "wifi/station_on.h"
+
+/* Short, but far above what an answer takes on a busy machine. */
+static const struct wifi_timing timing = {
+	.reopen = WIFI_MILLISECONDS(5),
+	.open = WIFI_MILLISECONDS(300),
+	.command = WIFI_MILLISECONDS(80),
+	.ping = WIFI_MILLISECONDS(20),
+	.access_point_start = WIFI_MILLISECONDS(400),
+	.access_point_stop = WIFI_MILLISECONDS(300),
+	.join = WIFI_MILLISECONDS(400),
+	.leave = WIFI_MILLISECONDS(300),
+	.rescan = WIFI_MILLISECONDS(2),
+};
+
+struct fixture {
+	sd_event *event;
+	struct fake_daemon fake;
+	struct fake_port port;
+	struct interface_port port_operations;
+	struct wifi_environment environment;
+	struct station *station;
+	struct wifi_credentials credentials;
+	char psk_hex[2 * PSK_SIZE + 1];
+	unsigned joins, offs;
+	enum reason reason;
+	bool free_in_callback, rejoin_in_off;
+};
+
+static void on_joined(void *context, unsigned index, const uint8_t address[16]) {
+	struct fixture *f = context;
+	assert_int_equal(index, 7);
+	assert_int_equal(address[0], 0xfe);
+	assert_int_equal(address[15], 1);
+	f->joins++;
+	if (f->free_in_callback) {
+		station_free(f->station);
+		f->station = NULL;
+	}
+}
+
+static void on_off(void *context, enum reason reason) {
+	struct fixture *f = context;
+	f->offs++;
+	f->reason = reason;
+	if (f->free_in_callback) {
+		station_free(f->station);
+		f->station = NULL;
+	} else if (f->rejoin_in_off) {
+		f->rejoin_in_off = false;
+		assert_int_equal(station_join(f->station, &f->credentials), 0);
+	}
+}
+
+static void fixture_start(struct fixture *f, bool random_mac) {
+	static const struct station_callbacks callbacks = { on_joined, on_off };
+	*f = (struct fixture){ .reason = REASON_INTERNAL };
+	assert_true(sd_event_new(&f->event) >= 0);
+	fake_start(&f->fake, FAKE_SUPPLICANT, f->event);
+	f->port = (struct fake_port){ .up = true, .addresses = true, .event = f->event };
+	f->port_operations = fake_port_operations(&f->port);
+	f->environment = (struct wifi_environment){ &timing, random_system(), &f->port_operations, f->fake.folder };
+	wifi_credentials_make(&f->credentials, random_system(), false, 2437);
+	hex_encode(f->psk_hex, f->credentials.psk, PSK_SIZE);
+	assert_int_equal(station_supplicant_new_on(&f->station, f->event, f->fake.path, "wlan0", random_mac, &f->environment,
+	                                           &callbacks, f),
+	                 0);
+}
+
+static void fixture_stop(struct fixture *f) {
+	station_free(f->station);
+	fake_stop(&f->fake);
+	sd_event_unref(f->event);
+}
+
+static uint64_t now_us(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Runs the loop until `condition` or for so long that only a bug explains it. */
+#define RUN_UNTIL(f, condition) \
+	do { \
+		uint64_t run_end = now_us() + 10000000; \
+		while (!(condition)) { \
+			if (now_us() > run_end) \
+				fail_msg("never: %s (last command: %s)", #condition, (f)->fake.last); \
+			assert_true(sd_event_run((f)->event, 10000) >= 0); \
+		} \
+	} while (0)
+
+/* Nothing of the network is left: not in wpa_supplicant, not on the interface. */
+static bool clean(const struct fixture *f) {
+	return !f->fake.enabled && !f->fake.psk[0] && !f->fake.ssid[0] && !f->port.up;
+}
+
+static void test_join_and_leave(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	RUN_UNTIL(&f, clean(&f)); /* wpa_supplicant's interface is up when it appears */
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	assert_int_equal(station_join(f.station, &f.credentials), -EALREADY);
+	RUN_UNTIL(&f, f.joins == 1);
+	assert_string_equal(f.fake.psk, f.psk_hex);
+	assert_true(f.port.up);
+	assert_int_equal(f.port.address_changes, 1);
+	unsigned flushes = f.fake.pmksa_flushes;
+	station_leave(f.station);
+	station_leave(f.station);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_OK);
+	assert_true(clean(&f));
+	assert_int_equal(f.fake.pmksa_flushes, flushes + 1);
+	station_leave(f.station); /* off already: nothing more is heard */
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 2);
+	assert_int_equal(f.port.address_changes, 2);
+	assert_int_equal(f.offs, 1);
+	fixture_stop(&f);
+}
+
+static void test_own_address(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, false);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 1);
+	assert_int_equal(f.port.address_changes, 0);
+	fixture_stop(&f);
+}
+
+static void test_secrets_as_hex(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	struct wifi_credentials c = { .ssid = "\"\n\0\xff", .ssid_length = 4, .passphrase = "\"quoted\" and \\ slashed" };
+	uint8_t psk[PSK_SIZE];
+	char expected[2 * PSK_SIZE + 1];
+	assert_int_equal(wifi_credentials_psk(&c, psk), 0);
+	hex_encode(expected, psk, PSK_SIZE);
+	assert_int_equal(station_join(f.station, &c), 0);
+	RUN_UNTIL(&f, f.joins == 1);
+	assert_string_equal(f.fake.ssid, "220a00ff");
+	assert_string_equal(f.fake.psk, expected);
+	fixture_stop(&f);
+}
+
+static void test_bad_credentials(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.credentials.frequency_mhz = 1;
+	assert_int_equal(station_join(f.station, &f.credentials), -EINVAL);
+	fixture_stop(&f);
+}
+
+/* A join may begin before the access point beacons, and the first association may fail. */
+static void test_keeps_trying(void **state) {
+	(void)state;
+	static const enum fake_air airs[] = { AIR_APPEARS_LATE, AIR_REJECTS_ONCE, AIR_WRONG_KEY_ONCE };
+	for (size_t i = 0; i < ELEMENTS(airs); i++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		f.fake.air = airs[i];
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins + f.offs > 0);
+		assert_int_equal(f.joins, 1);
+		fixture_stop(&f);
+	}
+}
+
+static void test_wrong_key(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.fake.air = AIR_WRONG_KEY;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_JOIN_REFUSED);
+	assert_int_equal(f.fake.selects, WIFI_KEY_REFUSALS);
+	assert_true(clean(&f));
+	/* The next join, with the right key, is not held against it. */
+	f.fake.air = AIR_WRONG_KEY_ONCE;
+	f.fake.selects = 0;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins + f.offs > 1);
+	assert_int_equal(f.joins, 1);
+	fixture_stop(&f);
+}
+
+static void test_timeout(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.fake.air = AIR_NOTHING;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_JOIN_TIMEOUT);
+	assert_true(clean(&f));
+	fixture_stop(&f);
+}
+
+static void test_no_address(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.port.addresses = false;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_JOIN_TIMEOUT);
+	assert_int_equal(f.joins, 0);
+	assert_true(clean(&f));
+	fixture_stop(&f);
+}
+
+static void test_lost(void **state) {
+	(void)state;
+	static const struct {
+		const char *line;
+		enum reason reason;
+	} rows[] = {
+		{ "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:00:01 reason=3", REASON_JOIN_LOST },
+		{ "<2>CTRL-EVENT-TERMINATING ", REASON_WIFI_GONE },
+	};
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1);
+		fake_say(&f.fake, rows[i].line);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, rows[i].reason);
+		assert_true(clean(&f));
+		fixture_stop(&f);
+	}
+}
+
+static void test_killed_while_joined(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 1);
+	fake_kill(&f.fake);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_WIFI_GONE);
+	assert_false(f.port.up);
+	f.port.up = true; /* the new one brings it up */
+	fake_restart(&f.fake);
+	RUN_UNTIL(&f, !f.port.up);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 2);
+	assert_int_equal(f.offs, 1);
+	fixture_stop(&f);
+}
+
+static void test_absent(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	fake_kill(&f.fake);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_WIFI_GONE);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	station_leave(f.station);
+	assert_int_equal(f.offs, 1); /* outcomes come from the event loop */
+	RUN_UNTIL(&f, f.offs == 2);
+	assert_int_equal(f.reason, REASON_OK);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	fake_restart(&f.fake);
+	RUN_UNTIL(&f, f.joins == 1);
+	fixture_stop(&f);
+}
+
+static bool reason_fits(enum fake_fault fault, enum reason reason) {
+	switch (fault) {
+	case FAULT_FAIL:
+	case FAULT_GARBAGE:
+		return reason == REASON_JOIN_REFUSED;
+	case FAULT_SILENT:
+	case FAULT_LATE:
+	case FAULT_EMPTY:
+	case FAULT_VANISH:
+		return reason == REASON_WIFI_GONE;
+	case FAULT_NONE:
+	case FAULT_COUNT:
+		return false;
+	}
+	return false;
+}
+
+/* Each command of a join meets each fault in turn: joined all the same, or `off` once with the right reason, interface down, and
+ * wpa_supplicant clean as soon as it answers again. */
+static void test_every_fault_while_joining(void **state) {
+	(void)state;
+	unsigned failed = 0;
+	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+		for (unsigned at = 1;; at++) {
+			struct fixture f;
+			fixture_start(&f, true);
+			RUN_UNTIL(&f, f.fake.commands == 5 && !f.port.up); /* tidied */
+			f.fake.fault = fault;
+			f.fake.fault_at = f.fake.commands + at;
+			assert_int_equal(station_join(f.station, &f.credentials), 0);
+			RUN_UNTIL(&f, f.joins + f.offs > 0);
+			bool met = f.fake.fault_met;
+			if (f.offs > 0) {
+				failed++;
+				if (!reason_fits(fault, f.reason))
+					fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
+				assert_int_equal(f.joins, 0);
+				assert_false(f.port.up);
+				if (fault == FAULT_VANISH)
+					fake_restart(&f.fake);
+				f.fake.fault_at = 0;
+				RUN_UNTIL(&f, clean(&f));
+				assert_int_equal(station_join(f.station, &f.credentials), 0);
+				RUN_UNTIL(&f, f.joins == 1 || f.offs > 1);
+				assert_int_equal(f.joins, 1);
+			}
+			fixture_stop(&f);
+			if (!met)
+				break;
+			assert_true(at < 40);
+		}
+	}
+	assert_true(failed > 6 * 11);
+}
+
+static void test_every_fault_while_leaving(void **state) {
+	(void)state;
+	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+		for (unsigned at = 1; at <= 5; at++) {
+			struct fixture f;
+			fixture_start(&f, true);
+			assert_int_equal(station_join(f.station, &f.credentials), 0);
+			RUN_UNTIL(&f, f.joins == 1);
+			f.fake.fault = fault;
+			f.fake.fault_at = f.fake.commands + at;
+			station_leave(f.station);
+			RUN_UNTIL(&f, f.offs > 0);
+			assert_true(f.fake.fault_met);
+			assert_false(f.port.up);
+			if (f.reason == REASON_OK)
+				assert_true(clean(&f));
+			if (fault == FAULT_VANISH)
+				fake_restart(&f.fake);
+			f.fake.fault_at = 0;
+			RUN_UNTIL(&f, clean(&f));
+			assert_int_equal(f.offs, 1);
+			fixture_stop(&f);
+		}
+	}
+}
+
+static void test_leave_at_every_command(void **state) {
+	(void)state;
+	for (unsigned at = 0;; at++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		RUN_UNTIL(&f, f.fake.commands == 5 && !f.port.up);
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.fake.commands >= 5 + at || f.joins == 1);
+		bool joined = f.joins == 1;
+		station_leave(f.station);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_OK);
+		assert_true(clean(&f));
+		fixture_stop(&f);
+		if (joined)
+			break;
+		assert_true(at < 40);
+	}
+}
+
+static void test_free_while_joined(void **state) {
+	(void)state;
+	for (int in_callback = 0; in_callback < 2; in_callback++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		f.free_in_callback = in_callback;
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1);
+		station_free(f.station);
+		f.station = NULL;
+		assert_false(f.port.up);
+		RUN_UNTIL(&f, clean(&f));
+		assert_int_equal(f.offs, 0);
+		fixture_stop(&f);
+	}
+}
+
+static void test_free_in_off(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.fake.air = AIR_WRONG_KEY;
+	f.free_in_callback = true;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_null(f.station);
+	fixture_stop(&f);
+}
+
+static void test_rejoin_in_off(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 1);
+	f.rejoin_in_off = true;
+	station_leave(f.station);
+	RUN_UNTIL(&f, f.joins == 2);
+	fixture_stop(&f);
+}
+
+/* We may not change the interface, but it is up: the random address is left to wpa_supplicant. */
+static void test_without_privilege(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.port.forbidden = true;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 1);
+	assert_true(f.fake.mac_random);
+	station_leave(f.station);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_OK);
+	fixture_stop(&f);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_join_and_leave),
+		cmocka_unit_test(test_own_address),
+		cmocka_unit_test(test_secrets_as_hex),
+		cmocka_unit_test(test_bad_credentials),
+		cmocka_unit_test(test_keeps_trying),
+		cmocka_unit_test(test_wrong_key),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_no_address),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_killed_while_joined),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_every_fault_while_joining),
+		cmocka_unit_test(test_every_fault_while_leaving),
+		cmocka_unit_test(test_leave_at_every_command),
+		cmocka_unit_test(test_free_while_joined),
+		cmocka_unit_test(test_free_in_off),
+		cmocka_unit_test(test_rejoin_in_off),
+		cmocka_unit_test(test_without_privilege),
+	};
+	log_set_level(LOG_LEVEL_ERROR - 1); /* the faults are wanted */
+	return cmocka_run_group_tests_name("wifi-station", tests, NULL, NULL);
+}
