@@ -200,6 +200,7 @@ static void script_failed(void *context, const char *what) {
 		break;
 	case ACCESS_POINT_STOPPING:
 		log_reason(LOG_LEVEL_ERROR, AREA, REASON_AP_FAILED, "%s: hostapd refused %s", ap->interface, what);
+		wifi_control_reset(ap->control); /* once it is open again, the stop is tried once more */
 		enter_state(ap, ACCESS_POINT_OFF, ap->reason == REASON_OK ? REASON_AP_FAILED : ap->reason);
 		break;
 	case ACCESS_POINT_OFF:

@@ -252,6 +252,7 @@ static void script_failed(void *context, const char *what) {
 		enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
 		break;
 	case STATION_LEAVING:
+		wifi_control_reset(s->control); /* once it is open again, the leave is tried once more */
 		enter_state(s, STATION_OFF, s->reason == REASON_OK ? REASON_WIFI_GONE : s->reason);
 		break;
 	case STATION_OFF:
@@ -310,7 +311,8 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 	const struct wifi_timing *timing = s->environment->timing;
 	s->state = state;
 	s->reason = reason;
-	s->rescan = sd_event_source_disable_unref(s->rescan);
+	if (state != STATION_JOINING)
+		s->rescan = sd_event_source_disable_unref(s->rescan);
 	switch (state) {
 	case STATION_CONFIGURING:
 		if (!wifi_control_is_open(s->control)) {
@@ -450,8 +452,12 @@ static void control_event(void *context, const struct wifi_event *event) {
 		else if (event->kind == WIFI_EVENT_TERMINATING)
 			enter_state(s, STATION_LEAVING, REASON_WIFI_GONE);
 		break;
-	case STATION_OFF:
 	case STATION_CONFIGURING:
+		/* The two sockets have no order between them: what came of the last command may be heard before its reply. */
+		if (wifi_script_is_running(&s->script) && s->script.at + 1 == s->script.count)
+			event_while_joining(s, event);
+		break;
+	case STATION_OFF:
 	case STATION_LEAVING:
 		break;
 	}
