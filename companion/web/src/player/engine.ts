@@ -234,9 +234,6 @@ export function openRecording(video: HTMLVideoElement, url: string, size: number
 		// A recording's own time may begin anywhere; the player's begins at zero.
 		if (map.startTime > SLACK_S)
 			sink.buffer.timestampOffset = -map.startTime;
-		video.addEventListener("seeking", onSeeking);
-		video.addEventListener("timeupdate", onTime);
-		video.addEventListener("waiting", onTime);
 		if (startAt > 0) {
 			seekTo = startAt;
 			video.currentTime = startAt;
@@ -245,6 +242,15 @@ export function openRecording(video: HTMLVideoElement, url: string, size: number
 			next = head.length;
 			await finishAtEnd();
 		}
+		if (ended.signal.aborted)
+			return;
+		// Only now: what they start reads on from `next`.
+		video.addEventListener("seeking", onSeeking);
+		video.addEventListener("timeupdate", onTime);
+		video.addEventListener("waiting", onTime);
+		// A seek during the feed went by unheard.
+		if (startAt === 0 && video.currentTime > 0 && bufferedEnd(sink.buffer.buffered, video.currentTime) === null)
+			seekTo = video.currentTime;
 		void pump();
 	}
 

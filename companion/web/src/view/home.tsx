@@ -60,7 +60,7 @@ function Card(props: { readonly recording: Recording }): JSX.Element {
 					<span class="recording-time"><Time us={recording.startedUs}>{timeWithSeconds(recording.startedUs)}</Time></span>
 					<span class="quiet">
 						<span class="visually-hidden">Length </span>
-						{recording.state === "active" ? "still recording" : duration(recording.durationMs)} · {bytes(recording.size)}
+						{recording.state === "active" ? "still recording" : duration(recording.durationMs)}{recording.size > 0 && <> · {bytes(recording.size)}</>}
 						{recording.tag.caseNumber && <> · {recording.tag.caseNumber}</>}
 					</span>
 					<Badges recording={recording} />

@@ -99,18 +99,16 @@ export function RecordingScreen(props: { readonly id: string }): JSX.Element {
 				<Trouble title="Cut short" calm>The camera lost power while it recorded. All that was stored by then is here and was checked.</Trouble>
 			)}
 			<div class="player-columns">
-				<div class="player-main">
-					{playable ? (
-						<Stage key={recording.id} autostart={false} label="Recording"
-							source={{ kind: "recording", url: mediaUrl(recording.id), size: recording.size, seconds: recording.durationMs / 1000, poster: poster && poster !== "failed" ? poster : null }} />
-					) : (
-						<Trouble title="Still recording" calm action={<a class="button" href={address({ screen: "live" })}>Live view</a>}>
-							It can be played when it has ended. Until then the live view shows what the camera sees.
-						</Trouble>
-					)}
-					<Facts recording={recording} />
-				</div>
+				{playable ? (
+					<Stage key={recording.id} autostart={false} label="Recording"
+						source={{ kind: "recording", url: mediaUrl(recording.id), size: recording.size, seconds: recording.durationMs / 1000, poster: poster && poster !== "failed" ? poster : null }} />
+				) : (
+					<Trouble title="Still recording" calm action={<a class="button" href={address({ screen: "live" })}>Live view</a>}>
+						It can be played when it has ended. Until then the live view shows what the camera sees.
+					</Trouble>
+				)}
 				<TagForm recording={recording} />
+				<Facts recording={recording} />
 			</div>
 		</main>
 	);

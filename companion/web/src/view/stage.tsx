@@ -265,7 +265,7 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 		);
 
 	return (
-		<div ref={box} class={`stage ${source.kind}`} role="region" aria-label={props.label}>
+		<div ref={box} class="stage" role="region" aria-label={props.label}>
 			<div class="picture" onClick={(event) => { if (event.target === video.current) run({ do: "toggle" }); }}>
 				<video ref={video} playsInline aria-label={props.label} />
 				{!shown && source.kind === "recording" && source.poster && <img class="poster" src={source.poster} alt="" />}
