@@ -69,6 +69,7 @@ async function runTests() {
 		outdir: out,
 		outExtension: { ".js": ".mjs" },
 		platform: "node",
+		target: "node18",
 		sourcemap: "inline",
 	});
 	const files = names.map((name) => join(out, name));

@@ -182,15 +182,16 @@ function parseTag(value: unknown): Tag {
 	};
 }
 
-/** Null when the object has no usable id: it goes into addresses. */
+/** Null when it is no whole recording, or has no usable id: that goes into addresses. */
 export function parseRecording(value: unknown): Recording | null {
 	const json = object(value);
 	const id = text(json.id);
-	if (!/^[0-9a-f]{32}$/.test(id))
+	const startedUs = number(json.started_us);
+	if (!/^[0-9a-f]{32}$/.test(id) || startedUs === null)
 		return null;
 	return {
 		id,
-		startedUs: number(json.started_us) ?? 0,
+		startedUs,
 		durationMs: number(json.duration_ms) ?? 0,
 		size: number(json.size) ?? 0,
 		state: oneOf(json.state, ["active", "complete", "cut-short"], "complete"),

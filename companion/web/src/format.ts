@@ -74,8 +74,10 @@ export function utc(us: number): string {
 
 /** Sortable day in local time, the key recordings are grouped by. */
 export function dayKey(us: number, timeZone?: string): string {
-	return new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", ...(timeZone ? { timeZone } : {}) })
-		.format(new Date(us / 1000));
+	// From parts: the order and the marks of a language's dates change from one browser to the next.
+	const found = new Intl.DateTimeFormat("en-GB", { year: "numeric", month: "2-digit", day: "2-digit", ...(timeZone ? { timeZone } : {}) })
+		.formatToParts(new Date(us / 1000));
+	return ["year", "month", "day"].map((type) => found.find((part) => part.type === type)?.value ?? "").join("-");
 }
 
 export function dayHeading(us: number, nowUs: number, timeZone?: string): string {
@@ -88,7 +90,8 @@ export function dayHeading(us: number, nowUs: number, timeZone?: string): string
 	if (key === yesterday)
 		return "Yesterday";
 	const thisYear = key.slice(0, 4) === String(y);
-	return parts(us, { weekday: "long", day: "numeric", month: "long", ...(thisYear ? {} : { year: "numeric" }) }, timeZone);
+	const day = parts(us, { day: "numeric", month: "long", ...(thisYear ? {} : { year: "numeric" }) }, timeZone);
+	return `${parts(us, { weekday: "long" }, timeZone)} ${day}`;
 }
 
 /** 0 to 4 bars; null stays null: an unknown strength is not a weak one. */

@@ -5,8 +5,6 @@ import table from "reason-table";
 const local: Readonly<Record<string, string>> = {
 	"companion-gone": "The companion program on this device does not answer. It is tried again on its own.",
 	"signed-out": "This page is no longer signed in. Open it again from the companion.",
-	"not-connected": "The camera is not connected. Switch it on and move closer.",
-	"wifi-off": "The camera's Wi-Fi is off.",
 	"format-unsupported": "This browser cannot play this recording's format.",
 	"cut-off": "The recording stopped arriving before its end.",
 	"live-ended": "The camera ended the live view.",

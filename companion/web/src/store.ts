@@ -83,7 +83,7 @@ export async function attempt(action: () => Promise<unknown>): Promise<boolean> 
 function noteProblem(error: unknown): Problem {
 	const problem = problemFrom(error);
 	if (problem.reason === "signed-out" || problem.status === 401)
-		signOut(problem);
+		signOut(problem.reason === "signed-out" ? problem : new Problem("signed-out"));
 	else if (problem.reason === "companion-gone")
 		link.value = "offline";
 	return problem;
@@ -104,7 +104,7 @@ export async function start(): Promise<void> {
 		} catch (error) {
 			const problem = problemFrom(error);
 			if (problem.status >= 400 && problem.status < 500) {
-				signOut(new Problem("signed-out", "The address's key was not accepted: it is used up or belongs to an earlier start of the companion."));
+				signOut(new Problem("signed-out", "The key in the address was not accepted: it belongs to an earlier start of the companion."));
 				return;
 			}
 		}
@@ -178,8 +178,9 @@ async function ask(): Promise<void> {
 		// What the stream said meanwhile is newer than this answer.
 		if (heardAt <= asked)
 			accept(fresh);
+		// Refused, not broken off: too many pages are open. The status is asked for meanwhile.
 		if (stream?.readyState === EventSource.CLOSED)
-			listen();
+			retryTimer = setTimeout(listen, RETRY_MS);
 	} catch (error) {
 		if (error instanceof Problem && (error.status === 401 || error.status === 403)) {
 			signOut(null);

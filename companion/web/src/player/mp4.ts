@@ -280,7 +280,7 @@ export function findFragment(data: Uint8Array, from: number): number {
 		if (data[at + 4] !== 0x6d || fourcc(data, at + 4) !== "moof" || fourcc(data, at + 12) !== "mfhd")
 			continue;
 		const box = boxAt(data, at);
-		if (box && box.end <= data.length && parseFragment(data, box))
+		if (box && box.end <= data.length && parseFragment(data, box)?.length)
 			return at;
 	}
 	return -1;

@@ -15,8 +15,9 @@ export function pairingOutcome(before: Status | null, after: Status): PairingOut
 	const camera = before.pairing.camera;
 	const name = before.cameras.find((near) => near.id === camera)?.name ?? after.camera?.serial ?? "the camera";
 	const paired = after.camera !== null && (after.state === "live" || after.state === "connecting" || after.state === "paired");
-	// A camera that was paired before and still is proves nothing: then the reason decides.
-	const worked = paired && (before.camera === null || after.reason === null || after.state === "live");
+	// A camera that was paired before and still is proves nothing: then another key, or that nothing is wrong, does.
+	const changed = before.camera?.fingerprint !== after.camera?.fingerprint;
+	const worked = paired && (changed || after.reason === null);
 	return { camera, name, reason: worked ? null : (after.reason ?? "cancelled") };
 }
 

@@ -41,7 +41,9 @@ export function Badges(props: { readonly recording: Recording }): JSX.Element {
 	const { recording } = props;
 	return (
 		<span class="badges">
-			{recording.state === "active" && <span class="badge red"><span class="dot rec" aria-hidden="true" /> Recording now</span>}
+			{recording.state === "active" && (live.value
+				? <span class="badge red"><span class="dot rec" aria-hidden="true" /> Recording now</span>
+				: <span class="badge plain">Was recording</span>)}
 			{recording.state === "cut-short" && <span class="badge amber">Cut short</span>}
 			{isTagged(recording)
 				? <span class="badge accent">{recording.tag.category || "Tagged"}</span>
@@ -60,7 +62,7 @@ function Card(props: { readonly recording: Recording }): JSX.Element {
 					<span class="recording-time"><Time us={recording.startedUs}>{timeWithSeconds(recording.startedUs)}</Time></span>
 					<span class="quiet">
 						<span class="visually-hidden">Length </span>
-						{recording.state === "active" ? "still recording" : duration(recording.durationMs)}{recording.size > 0 && <> · {bytes(recording.size)}</>}
+						{recording.state === "active" ? "Not ended" : duration(recording.durationMs)}{recording.size > 0 && <> · {bytes(recording.size)}</>}
 						{recording.tag.caseNumber && <> · {recording.tag.caseNumber}</>}
 					</span>
 					<Badges recording={recording} />

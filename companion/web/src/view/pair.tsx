@@ -42,11 +42,12 @@ function Progress(props: { readonly pairing: Pairing; readonly name: string }): 
 		<section class="card pairing" aria-labelledby="pairing-title">
 			<h2 id="pairing-title">Pairing with {props.name}</h2>
 			<div aria-live="assertive">
-				{pairing.code && (
+				{pairing.code && pairing.step === "compare" && (
 					<div class="compare">
-						<p class="code" aria-label={`Code ${pairing.code.split("").join(" ")}`}>
-							<span aria-hidden="true">{pairing.code.slice(0, 3)}</span>
-							<span aria-hidden="true">{pairing.code.slice(3)}</span>
+						<p class="visually-hidden">Code {pairing.code.split("").join(" ")}</p>
+						<p class="code" aria-hidden="true">
+							<span>{pairing.code.slice(0, 3)}</span>
+							<span>{pairing.code.slice(3)}</span>
 						</p>
 						<p class="compare-ask">Compare with the camera, press <strong>Event</strong> on the camera if they match.</p>
 						<p class="quiet">The camera shows or speaks its six digits. If they are different, somebody may be in between.</p>
@@ -55,7 +56,7 @@ function Progress(props: { readonly pairing: Pairing; readonly name: string }): 
 			</div>
 			<Steps label="Progress of pairing" steps={steps} />
 			<button type="button" class="button" onClick={() => void attempt(api.stopPairing)}>
-				{pairing.code ? "They differ, stop" : "Stop"}
+				{pairing.step === "compare" ? "They differ, stop" : "Stop"}
 			</button>
 		</section>
 	);

@@ -43,7 +43,7 @@ function Facts(props: { readonly recording: Recording }): JSX.Element {
 		<dl class="facts" aria-label="About this recording">
 			<dt>Started</dt><dd><Time us={recording.startedUs} /><span class="quiet"> · {utc(recording.startedUs)}</span></dd>
 			<dt>Started by</dt><dd>{startReason(recording.reason)}</dd>
-			<dt>Length</dt><dd>{recording.state === "active" ? "still recording" : duration(recording.durationMs)}</dd>
+			<dt>Length</dt><dd>{recording.state === "active" ? "Not ended" : duration(recording.durationMs)}</dd>
 			<dt>Size</dt><dd>{bytes(recording.size)}</dd>
 			<dt>SHA-256</dt>
 			<dd class="sha">

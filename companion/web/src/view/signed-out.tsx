@@ -12,7 +12,7 @@ export function SignedOutScreen(props: { readonly problem: Problem | null }): JS
 			{props.problem && <Trouble title="Not signed in">{props.problem.message}</Trouble>}
 			<p>Type this in a terminal, as that person:</p>
 			<pre class="command" tabIndex={0} aria-label="Command"><code>lanyard companion open</code></pre>
-			<p class="quiet">It opens the browser with a key in the address, which this page trades for a session and removes at once.</p>
+			<p class="quiet">It gives the address with a key, which this page trades for a session and removes from the address bar at once.</p>
 		</main>
 	);
 }

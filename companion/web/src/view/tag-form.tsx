@@ -59,7 +59,6 @@ export function TagForm(props: { readonly recording: Recording }): JSX.Element {
 	const [placeNote, setPlaceNote] = useState<string | null>(null);
 	const [other, setOther] = useState(false);
 	const [checked, setChecked] = useState(false);
-	const [placeLeft, setPlaceLeft] = useState(false);
 	const dirty = !sameDraft(draft, base);
 	const errors = draftErrors(draft);
 	const elsewhere = recording.tag.revision > baseRevision;
@@ -118,8 +117,9 @@ export function TagForm(props: { readonly recording: Recording }): JSX.Element {
 		}
 	}
 
-	// A position is wrong until its last digit is typed: told when the field is left.
-	const shownErrors = checked || placeLeft ? errors : { ...errors, place: undefined };
+	// A position is wrong until its last digit is typed: told when it is to be saved. (Not when the field is left: what appears then moves the
+	// button away from under the finger that is about to press it.)
+	const shownErrors = checked ? errors : { ...errors, place: undefined };
 	const noteBytes = utf8Length(draft.note.trim());
 	const describe = (field: keyof Draft, ...more: string[]) => [shownErrors[field] ? `tag-${field}-error` : "", ...more].filter(Boolean).join(" ") || undefined;
 	const error = (field: keyof Draft) => shownErrors[field] && <p class="field-error" id={`tag-${field}-error`}>{shownErrors[field]}</p>;
@@ -175,10 +175,9 @@ export function TagForm(props: { readonly recording: Recording }): JSX.Element {
 				<div class="with-button">
 					<input id="tag-place" type="text" inputMode="text" autocomplete="off" spellcheck={false} placeholder="Latitude, longitude" value={draft.place}
 						aria-invalid={shownErrors.place ? true : undefined} aria-describedby={describe("place", "tag-place-note")}
-						onInput={(event) => { setPlaceNote(null); setPlaceLeft(false); set({ place: event.currentTarget.value }); }}
+						onInput={(event) => { setPlaceNote(null); set({ place: event.currentTarget.value }); }}
 						onBlur={() => {
 							const place = parsePlace(draft.place);
-							setPlaceLeft(true);
 							if (place && position(place.latitude, place.longitude) !== draft.place)
 								set({ place: position(place.latitude, place.longitude) });
 						}} />
