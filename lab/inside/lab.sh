@@ -81,11 +81,11 @@ lab_alive() {
 # lab_stop NAME [SIGNAL [SECONDS]]: ends it and waits until it is gone; its exit status is in $lab_status. Nothing when it is gone already.
 lab_stop() {
 	local name=$1 signal=${2:-TERM} seconds=${3:-5}
-	# shellcheck disable=SC2034 # for the caller
 	lab_status=0
 	[ -n "${lab_pids[$name]-}" ] || return 0
 	kill "-$signal" "${lab_pids[$name]}" 2>/dev/null || true
 	lab_wait "$seconds" "! lab_alive '$name'" "$name ends after SIG$signal"
+	# shellcheck disable=SC2034 # for the caller
 	wait "${lab_pids[$name]}" || lab_status=$?
 	unset "lab_pids[$name]"
 }
@@ -112,7 +112,7 @@ lab_end() {
 	dmesg >"$LAB_ARTIFACTS/kernel.log"
 	if [ "$status" != 0 ]; then
 		for name in "${lab_order[@]}"; do
-			case $name in cap-* | hci*) continue ;; esac
+			case $name in cap-*) continue ;; esac
 			[ -s "$LAB_ARTIFACTS/$name.log" ] && echo "--- $name.log" && tail -n 12 "$LAB_ARTIFACTS/$name.log"
 		done
 		tail -n 5 "$LAB_ARTIFACTS/kernel.log"
@@ -159,11 +159,16 @@ lab_adapter_powered() {
 	[ "$(busctl get-property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered 2>/dev/null)" = "b true" ]
 }
 
-# lab_plug INDEX: adapter hciINDEX comes (they must be plugged in order); `lab_stop hciINDEX` unplugs it.
-lab_plug() {
-	local name=hci$1
-	lab_start "$name" "$LAB_BUILD/lab/lab-adapter"
-	lab_wait 20 "[ -e /sys/class/bluetooth/$name ]" "adapter $name"
+# lab_air COMMAND: plug, "unplug 2", "away 2", "near 2" (lab/air/main.c); waits until it is done.
+lab_air() {
+	local before
+	lab_alive air || lab_fail 'no Bluetooth in this lab'
+	before=$(lab_log_count air ' plugged')
+	echo "$1" >"$lab_run/air"
+	case $1 in
+	unplug*) lab_wait 10 "[ ! -e '/sys/class/bluetooth/hci${1#unplug }' ]" "$1" ;;
+	plug) lab_wait 10 "[ \"\$(lab_log_count air ' plugged')\" -gt $before ]" "$1" ;;
+	esac
 }
 
 # lab_bluetooth COUNT: system bus, COUNT LE adapters that hear each other (hci0, hci1, ...), bluetoothd, all powered.
@@ -171,11 +176,10 @@ lab_bluetooth() {
 	local i
 	lab_alive dbus || lab_dbus
 	modprobe -a hci_vhci uhid
-	# Pseudo-terminal-free: btmon writes each packet as it comes, and is whole when it is ended.
 	lab_start cap-bluetooth btmon --write "$LAB_ARTIFACTS/bluetooth.btsnoop"
-	lab_start btvirt btvirt --server
-	lab_wait 5 '[ -S /tmp/bt-server-le ]' 'btvirt'
-	for ((i = 0; i < $1; i++)); do lab_plug "$i"; done
+	mkfifo "$lab_run/air"
+	lab_start air bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-air" "$lab_run/air"
+	for ((i = 0; i < $1; i++)); do lab_air plug; done
 	lab_bluetoothd
 	for ((i = 0; i < $1; i++)); do lab_wait 10 "lab_adapter_powered hci$i" "hci$i powered"; done
 	lab_say "ok  $1 Bluetooth adapters"
