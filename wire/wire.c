@@ -12,6 +12,7 @@
 struct wire {
 	unsigned references; /* the owner's, and one for each handler on the stack */
 	bool freed;          /* by its owner: only the memory is left */
+	bool sent;
 	sd_event *event;
 	sd_event_source *timer;
 	struct stream *stream;
@@ -51,6 +52,7 @@ static void wire_take_down(struct wire *wire) {
 
 static void on_send(void *context, const uint8_t *bytes, size_t length) {
 	struct wire *wire = context;
+	wire->sent = true;
 	/* A failure is told by the stream's closed callback. */
 	if (wire->stream)
 		(void)stream_send(wire->stream, bytes, length);
@@ -218,6 +220,10 @@ void wire_close(struct wire *wire, enum reason reason) {
 
 bool wire_is_live(const struct wire *wire) {
 	return wire->channel && channel_is_live(wire->channel);
+}
+
+bool wire_has_sent(const struct wire *wire) {
+	return wire->sent;
 }
 
 enum channel_kind wire_kind(const struct wire *wire) {
