@@ -1,0 +1,442 @@
+/* bluetooth-lab: the Bluetooth room alone, as a camera or a companion, for lab scenarios. Prints one line for each thing that
+ * happens, flushed, with milliseconds since its start; SIGTERM ends it cleanly.
+ *
+ *   bluetooth-lab camera ADAPTER DATA [--drop]
+ *       advertises the hexadecimal DATA, accepts channels and sends back whatever arrives.
+ *   bluetooth-lab companion ADAPTER DATA [--cycles N] [--bytes N] [--hold MS] [--drop]
+ *       finds the advert with DATA, opens a channel, sends N bytes (default 64) and takes them back, holds the channel, closes
+ * it; N times (default 1; 0 without end), dialling again what it heard last, scanning anew after each failure. Status 0 when
+ *       every cycle came to its end.
+ *
+ * --drop: ends the radio connection after the channel. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "bluetooth/adapter.h"
+#include "bluetooth/address.h"
+#include "bluetooth/advert.h"
+#include "bluetooth/channel_link.h"
+#include "bluetooth/scan.h"
+#include "link/stream.h"
+
+#define QUEUE_LIMIT 65536
+#define LINKS 16
+#define DIAL_US 5000000
+#define ANSWER_US 15000000
+#define RETRY_US 200000
+
+struct lab;
+
+/* One channel of the camera. */
+struct echo {
+	struct lab *lab;
+	struct stream *stream;
+	struct link_peer peer;
+	uint64_t bytes;
+};
+
+enum companion_state { COMPANION_SCANNING, COMPANION_DIALLING, COMPANION_SENDING, COMPANION_HOLDING, COMPANION_WAITING };
+
+struct lab {
+	sd_event *event;
+	sd_bus *bus;
+	struct adapter *adapter;
+	struct advert_content content;
+	bool drop;
+	uint64_t start_us;
+
+	/* camera */
+	struct advert *advert;
+	struct link_listener *listener;
+	struct echo links[LINKS];
+	sd_event_source *advert_poll;
+	bool advert_told;
+
+	/* companion */
+	enum companion_state state;
+	unsigned long cycles, cycles_done, bytes, hold_ms, failures;
+	struct scan *scan;
+	struct link_dial *dial;
+	struct stream *stream;
+	struct link_peer peer;
+	bool peer_known;
+	size_t sent, received;
+	uint64_t since_us; /* start of scanning, dialling or sending */
+	sd_event_source *timer;
+};
+
+static uint64_t clock_us(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void say(const struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const struct lab *lab, const char *format, ...) {
+	printf("%7.1f ", (double)(clock_us() - lab->start_us) / 1000);
+	va_list arguments;
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static double ms_since(uint64_t start_us) {
+	return (double)(clock_us() - start_us) / 1000;
+}
+
+static const char *peer_text(const struct link_peer *peer, char text[BLUETOOTH_ADDRESS_TEXT]) {
+	bluetooth_address_format(peer->address, text);
+	return text;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context) {
+	(void)info;
+	say(context, "signal");
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ camera */
+
+static void on_echo_received(void *context, const uint8_t *bytes, size_t length) {
+	struct echo *echo = context;
+	echo->bytes += length;
+	(void)stream_send(echo->stream, bytes, length); /* an overflow ends the stream by itself */
+}
+
+static void on_echo_closed(void *context, enum reason reason) {
+	struct echo *echo = context;
+	char text[BLUETOOTH_ADDRESS_TEXT];
+	say(echo->lab, "closed peer=%s reason=%s bytes=%" PRIu64, peer_text(&echo->peer, text), reason_code(reason), echo->bytes);
+	stream_free(echo->stream);
+	echo->stream = NULL;
+	if (echo->lab->drop)
+		adapter_disconnect(echo->lab->adapter, echo->peer.address);
+}
+
+static void on_accepted(void *context, int file, size_t send_mtu, const struct link_peer *peer) {
+	static const struct stream_callbacks callbacks = { .received = on_echo_received, .closed = on_echo_closed };
+	struct lab *lab = context;
+	struct echo *echo = NULL;
+	for (size_t n = 0; n < LINKS && !echo; n++)
+		if (!lab->links[n].stream)
+			echo = &lab->links[n];
+	char text[BLUETOOTH_ADDRESS_TEXT];
+	if (!echo) {
+		say(lab, "full peer=%s", peer_text(peer, text));
+		close(file);
+		return;
+	}
+	*echo = (struct echo){ .lab = lab, .peer = *peer };
+	int r = stream_new(&echo->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, echo);
+	say(lab, "accepted peer=%s send_mtu=%zu%s", peer_text(peer, text), send_mtu, r < 0 ? " failed" : "");
+	advert_refresh(lab->advert);
+}
+
+static void on_listener_failed(void *context, enum reason reason) {
+	struct lab *lab = context;
+	say(lab, "listener failed reason=%s", reason_code(reason));
+	link_listener_free(lab->listener);
+	lab->listener = NULL;
+}
+
+static int on_advert_poll(sd_event_source *source, uint64_t now_us, void *context) {
+	struct lab *lab = context;
+	bool active = advert_is_active(lab->advert);
+	if (active != lab->advert_told)
+		say(lab, active ? "advertising" : "not advertising");
+	lab->advert_told = active;
+	sd_event_source_set_time(source, now_us + 20000);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void camera_ready(struct lab *lab) {
+	static const struct link_listener_callbacks callbacks = { .accepted = on_accepted, .failed = on_listener_failed };
+	link_listener_free(lab->listener);
+	lab->listener = NULL;
+	int r = link_listener_new(&lab->listener, lab->event, adapter_address(lab->adapter), &callbacks, lab);
+	if (r < 0)
+		say(lab, "cannot listen: %s", strerror(-r));
+	if (!lab->advert) {
+		if (advert_new(&lab->advert, lab->adapter, &lab->content) < 0)
+			abort();
+		sd_event_add_time_relative(lab->event, &lab->advert_poll, CLOCK_BOOTTIME, 0, 1, on_advert_poll, lab);
+	} else {
+		advert_refresh(lab->advert);
+	}
+}
+
+/* --------------------------------------------------------------------------------------------------------------- companion */
+
+static void enter_state(struct lab *lab, enum companion_state state);
+
+static void on_heard(void *context, const struct sighting *sighting) {
+	struct lab *lab = context;
+	if (lab->state != COMPANION_SCANNING || sighting->service_data_length != lab->content.service_data_length ||
+	    memcmp(sighting->service_data, lab->content.service_data, lab->content.service_data_length) != 0)
+		return;
+	memcpy(lab->peer.address, sighting->address, sizeof(lab->peer.address));
+	lab->peer.address_type = sighting->address_type;
+	lab->peer_known = true;
+	char text[BLUETOOTH_ADDRESS_TEXT];
+	say(lab, "heard peer=%s rssi=%d ms=%.1f", peer_text(&lab->peer, text), sighting->rssi, ms_since(lab->since_us));
+	enter_state(lab, COMPANION_DIALLING);
+}
+
+static void on_scan_failed(void *context, enum reason reason) {
+	say(context, "scan failed reason=%s", reason_code(reason));
+}
+
+static void fail(struct lab *lab, const char *what, enum reason reason) {
+	say(lab, "%s reason=%s ms=%.1f", what, reason_code(reason), ms_since(lab->since_us));
+	lab->failures++;
+	lab->peer_known = false;
+	enter_state(lab, COMPANION_WAITING);
+}
+
+static void send_more(struct lab *lab) {
+	uint8_t bytes[4096];
+	while (lab->sent < lab->bytes) {
+		size_t length = lab->bytes - lab->sent;
+		if (length > sizeof(bytes))
+			length = sizeof(bytes);
+		if (length > stream_room(lab->stream))
+			return;
+		for (size_t n = 0; n < length; n++)
+			bytes[n] = (uint8_t)((lab->sent + n) * 7 + (lab->sent + n) / 256);
+		if (stream_send(lab->stream, bytes, length) < 0)
+			return;
+		lab->sent += length;
+	}
+}
+
+static void on_received(void *context, const uint8_t *bytes, size_t length) {
+	struct lab *lab = context;
+	for (size_t n = 0; n < length; n++, lab->received++)
+		if (lab->received >= lab->bytes || bytes[n] != (uint8_t)(lab->received * 7 + lab->received / 256)) {
+			say(lab, "wrong byte at %zu", lab->received);
+			sd_event_exit(lab->event, 1);
+			return;
+		}
+	if (lab->received == lab->bytes && lab->state == COMPANION_SENDING) {
+		double ms = ms_since(lab->since_us);
+		say(lab, "echo bytes=%lu ms=%.1f kB/s=%.0f", lab->bytes, ms, (double)lab->bytes / ms);
+		enter_state(lab, COMPANION_HOLDING);
+	}
+}
+
+static void on_writable(void *context) {
+	send_more(context);
+}
+
+static void on_closed(void *context, enum reason reason) {
+	fail(context, "closed", reason);
+}
+
+static void on_dialled(void *context, int file, size_t send_mtu, enum reason reason) {
+	static const struct stream_callbacks callbacks = { .received = on_received,
+		                                           .writable = on_writable,
+		                                           .closed = on_closed };
+	struct lab *lab = context;
+	if (reason != REASON_OK) {
+		fail(lab, "dial failed", reason);
+		return;
+	}
+	say(lab, "connected ms=%.1f send_mtu=%zu", ms_since(lab->since_us), send_mtu);
+	if (stream_new(&lab->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, lab) < 0)
+		abort();
+	enter_state(lab, COMPANION_SENDING);
+}
+
+static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {
+	(void)source;
+	(void)now_us;
+	struct lab *lab = context;
+	switch (lab->state) {
+	case COMPANION_SCANNING:
+	case COMPANION_DIALLING:
+		break;
+	case COMPANION_SENDING:
+		fail(lab, "no answer", REASON_TIMEOUT);
+		break;
+	case COMPANION_HOLDING:
+		say(lab, "cycle %lu done", ++lab->cycles_done);
+		stream_free(lab->stream);
+		lab->stream = NULL;
+		if (lab->drop)
+			adapter_disconnect(lab->adapter, lab->peer.address);
+		if (lab->cycles_done == lab->cycles)
+			sd_event_exit(lab->event, lab->failures ? 1 : 0);
+		else
+			enter_state(lab, lab->peer_known ? COMPANION_DIALLING : COMPANION_SCANNING);
+		break;
+	case COMPANION_WAITING:
+		enter_state(lab, COMPANION_SCANNING);
+		break;
+	}
+	return 0;
+}
+
+static void set_timer(struct lab *lab, uint64_t us) {
+	if (sd_event_add_time_relative(lab->event, &lab->timer, CLOCK_BOOTTIME, us, 1, on_timer, lab) < 0)
+		abort();
+}
+
+static void enter_state(struct lab *lab, enum companion_state state) {
+	static const struct scan_callbacks callbacks = { .heard = on_heard, .failed = on_scan_failed };
+	lab->timer = sd_event_source_disable_unref(lab->timer);
+	lab->state = state;
+	if (state != COMPANION_HOLDING && state != COMPANION_SENDING) {
+		stream_free(lab->stream);
+		lab->stream = NULL;
+		link_dial_free(lab->dial);
+		lab->dial = NULL;
+	}
+	int r = 0;
+	if (state != COMPANION_HOLDING)
+		lab->since_us = clock_us();
+	switch (state) {
+	case COMPANION_SCANNING:
+		if (!lab->scan)
+			r = scan_new(&lab->scan, lab->adapter, &callbacks, lab);
+		break;
+	case COMPANION_DIALLING:
+		scan_free(lab->scan);
+		lab->scan = NULL;
+		r = link_dial(&lab->dial, lab->event, adapter_address(lab->adapter), &lab->peer, DIAL_US, on_dialled, lab);
+		break;
+	case COMPANION_SENDING:
+		lab->sent = lab->received = 0;
+		set_timer(lab, ANSWER_US);
+		send_more(lab);
+		break;
+	case COMPANION_HOLDING:
+		set_timer(lab, lab->hold_ms * 1000);
+		break;
+	case COMPANION_WAITING:
+		set_timer(lab, RETRY_US);
+		break;
+	}
+	if (r < 0) {
+		say(lab, "cannot go on: %s", strerror(-r));
+		sd_event_exit(lab->event, 1);
+	}
+}
+
+/* -------------------------------------------------------------------------------------------------------------------- both */
+
+static bool is_camera;
+
+static void on_ready(void *context) {
+	struct lab *lab = context;
+	char text[BLUETOOTH_ADDRESS_TEXT];
+	bluetooth_address_format(adapter_address(lab->adapter), text);
+	say(lab, "ready %s %s", adapter_path(lab->adapter), text);
+	if (is_camera)
+		camera_ready(lab);
+	else if (lab->scan)
+		scan_refresh(lab->scan);
+	else if (lab->state == COMPANION_SCANNING)
+		enter_state(lab, COMPANION_SCANNING);
+}
+
+static void on_lost(void *context, enum reason reason) {
+	say(context, "lost reason=%s", reason_code(reason));
+}
+
+static int parse(struct lab *lab, int argc, char *argv[]) {
+	static const struct option options[] = {
+		{ "cycles", required_argument, NULL, 'c' },
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "hold", required_argument, NULL, 'h' },
+		{ "drop", no_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
+	};
+	lab->cycles = 1;
+	lab->bytes = 64;
+	int option;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+		switch (option) {
+		case 'c':
+			lab->cycles = strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			lab->bytes = strtoul(optarg, NULL, 10);
+			break;
+		case 'h':
+			lab->hold_ms = strtoul(optarg, NULL, 10);
+			break;
+		case 'd':
+			lab->drop = true;
+			break;
+		default:
+			return -EINVAL;
+		}
+	if (argc - optind != 3)
+		return -EINVAL;
+	is_camera = strcmp(argv[optind], "camera") == 0;
+	if (!is_camera && strcmp(argv[optind], "companion") != 0)
+		return -EINVAL;
+	const char *data = argv[optind + 2];
+	lab->content = (struct advert_content){ .connectable = true, .service_data_length = strlen(data) / 2 };
+	if (lab->content.service_data_length > ADVERT_DATA_LIMIT)
+		return -EINVAL;
+	return hex_decode(lab->content.service_data, lab->content.service_data_length, data);
+}
+
+int main(int argc, char *argv[]) {
+	static const struct adapter_callbacks callbacks = { .ready = on_ready, .lost = on_lost };
+	static struct lab lab;
+	lab.start_us = clock_us();
+	if (parse(&lab, argc, argv) < 0) {
+		fprintf(stderr, "usage: see the head of bluetooth-lab.c\n");
+		return 2;
+	}
+	log_set_level(LOG_LEVEL_DEBUG);
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	int r = sd_event_default(&lab.event);
+	if (r >= 0)
+		r = sd_event_add_signal(lab.event, NULL, SIGTERM, on_signal, &lab);
+	if (r >= 0)
+		r = sd_event_add_signal(lab.event, NULL, SIGINT, on_signal, &lab);
+	if (r >= 0)
+		r = sd_bus_open_system(&lab.bus);
+	if (r >= 0)
+		r = sd_bus_attach_event(lab.bus, lab.event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = adapter_new(&lab.adapter, lab.bus, argv[optind + 1], &callbacks, &lab);
+	if (r >= 0)
+		r = sd_event_loop(lab.event);
+	say(&lab, "end status=%d", r);
+
+	stream_free(lab.stream);
+	link_dial_free(lab.dial);
+	scan_free(lab.scan);
+	sd_event_source_disable_unref(lab.timer);
+	sd_event_source_disable_unref(lab.advert_poll);
+	for (size_t n = 0; n < LINKS; n++)
+		stream_free(lab.links[n].stream);
+	link_listener_free(lab.listener);
+	advert_free(lab.advert);
+	adapter_free(lab.adapter);
+	sd_bus_flush_close_unref(lab.bus);
+	sd_event_unref(lab.event);
+	return r < 0 ? 1 : r;
+}
