@@ -44,6 +44,7 @@ struct adapter {
 	sd_bus_slot *call; /* the one pending answer */
 	sd_event_source *pause;
 	struct backoff backoff;
+	unsigned generation;
 	bool told_lost;      /* since it was last ready */
 	bool logged_failure; /* same */
 };
@@ -160,6 +161,7 @@ static void tell_ready(struct adapter *a) {
 	log_line(LOG_LEVEL_INFO, "bluetooth", "adapter %s (%s) is ready", a->path, address);
 	backoff_reset(&a->backoff);
 	a->told_lost = a->logged_failure = false;
+	a->generation++;
 	a->callbacks->ready(a->context);
 }
 
@@ -346,6 +348,10 @@ const char *adapter_path(const struct adapter *a) {
 
 sd_bus *adapter_bus(const struct adapter *a) {
 	return a->bus;
+}
+
+unsigned adapter_generation(const struct adapter *a) {
+	return a->generation;
 }
 
 void adapter_disconnect(struct adapter *a, const uint8_t peer[6]) {

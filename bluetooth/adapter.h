@@ -30,7 +30,8 @@ const uint8_t *adapter_address(const struct adapter *adapter);
 /* D-Bus object path, valid while ready. */
 const char *adapter_path(const struct adapter *adapter);
 sd_bus *adapter_bus(const struct adapter *adapter);
-/* Asks bluetoothd to end the radio connection to this peer (least significant byte first), some 2 s later, if there is one.
- * Closing the last channel is not enough: bluetoothd's own ATT socket holds the connection until the peer ends it. Whoever closes
- * the last channel of a peer calls this. Nothing happens while the adapter is not ready. */
+/* Counts the times it became ready: what was registered with bluetoothd under another number is forgotten there. */
+unsigned adapter_generation(const struct adapter *adapter);
+/* Asks bluetoothd to end the radio connection to this peer (least significant byte first), which it does 2 s later, whatever runs
+ * over it. peers.h knows when to call this. Nothing happens while the adapter is not ready. */
 void adapter_disconnect(struct adapter *adapter, const uint8_t peer[6]);

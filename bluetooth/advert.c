@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "bluetooth/bluez.h"
 
@@ -18,22 +19,30 @@
 
 #define PATH_SIZE 48
 
+/* Linux (6.1, controllers with one legacy advertising set) stops advertising when a central connects. When it goes, the kernel
+ * turns to the set that it came in by; if that one has been withdrawn in between, it advertises non-connectable, and its rotation
+ * of sets stands still. So, at both ends of a connection, bluetoothd is made to write the set again; at the end once more after
+ * the kernel's rotation timer (1 s with our main.conf, 2 s without), while which the kernel ignores it. */
+#define HEAL_US 2500000
+
 enum advert_state {
 	ADVERT_OFF,         /* the adapter is not ready; advert_refresh goes on */
 	ADVERT_REGISTERING, /* asked bluetoothd */
 	ADVERT_ACTIVE,
-	ADVERT_PAUSING, /* refused; tried again after a pause */
+	ADVERT_WITHDRAWING, /* asked bluetoothd to forget it, to register it again */
+	ADVERT_PAUSING,     /* refused; tried again after a pause */
 };
 
 struct advert {
 	enum advert_state state;
 	struct adapter *adapter;
 	struct advert_content content;
-	bool outdated; /* the registration under way is not for this content */
+	bool outdated;       /* the registration under way is not for this content */
+	unsigned generation; /* of the adapter, when it was registered */
 
 	char path[PATH_SIZE];
-	sd_bus_slot *object, *call;
-	sd_event_source *pause;
+	sd_bus_slot *object, *call, *connection_match;
+	sd_event_source *pause, *heal;
 	struct backoff backoff;
 	bool logged_failure; /* since it was last active */
 };
@@ -87,7 +96,7 @@ static const sd_bus_vtable advertisement_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("Release", NULL, NULL, on_release, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("Type", "s", get_type, 0, 0),
-	SD_BUS_PROPERTY("ServiceData", "a{sv}", get_service_data, 0, 0),
+	SD_BUS_PROPERTY("ServiceData", "a{sv}", get_service_data, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("MinInterval", "u", get_interval, 0, 0),
 	SD_BUS_PROPERTY("MaxInterval", "u", get_interval, 0, 0),
 	SD_BUS_VTABLE_END,
@@ -104,17 +113,25 @@ static int add_object(struct advert *a) {
 	                                a);
 }
 
-static void unregister(struct advert *a) {
+/* What bluetoothd keeps for us: nothing when it has been restarted since. */
+static bool is_registered(const struct advert *a) {
+	return (a->state == ADVERT_ACTIVE || a->state == ADVERT_REGISTERING) && a->object && adapter_is_ready(a->adapter) &&
+	       adapter_generation(a->adapter) == a->generation;
+}
+
+/* `answered` may be NULL. */
+static int unregister(struct advert *a, sd_bus_message_handler_t answered) {
 	sd_bus_message *call;
 	int r = bluez_call_new(adapter_bus(a->adapter), &call, adapter_path(a->adapter), BLUEZ_ADVERTISING_MANAGER,
 	                       "UnregisterAdvertisement");
 	if (r < 0)
-		return;
-	if (sd_bus_message_append(call, "o", a->path) < 0) {
+		return r;
+	r = sd_bus_message_append(call, "o", a->path);
+	if (r < 0) {
 		sd_bus_message_unref(call);
-		return;
+		return r;
 	}
-	(void)bluez_call_send(adapter_bus(a->adapter), call, NULL, NULL, NULL);
+	return bluez_call_send(adapter_bus(a->adapter), call, answered ? &a->call : NULL, answered, a);
 }
 
 static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *error) {
@@ -136,6 +153,7 @@ static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *er
 
 static int enter_registering(struct advert *a) {
 	a->outdated = false;
+	a->generation = adapter_generation(a->adapter);
 	int r = add_object(a);
 	if (r < 0)
 		return r;
@@ -165,20 +183,27 @@ static int enter_pausing(struct advert *a) {
 	                                  backoff_next(&a->backoff), 0, on_pause_over, a);
 }
 
-/* Whatever was registered or under way is withdrawn before the new state's action. */
+static int on_withdrawn(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct advert *a = context;
+	a->call = sd_bus_slot_unref(a->call);
+	/* An error says that it was gone already. */
+	enter_state(a, bluez_is_gone(answer) ? ADVERT_PAUSING : ADVERT_REGISTERING);
+	return 0;
+}
+
 static void enter_state(struct advert *a, enum advert_state state) {
-	if (state != ADVERT_ACTIVE) {
-		bool registered = (a->state == ADVERT_ACTIVE || a->call) && adapter_is_ready(a->adapter);
-		a->call = sd_bus_slot_unref(a->call);
-		if (registered)
-			unregister(a);
-		a->object = sd_bus_slot_unref(a->object);
-	}
+	bool registered = is_registered(a);
+	a->call = sd_bus_slot_unref(a->call);
 	a->pause = sd_event_source_disable_unref(a->pause);
+	if (state != ADVERT_ACTIVE)
+		a->object = sd_bus_slot_unref(a->object);
 	a->state = state;
 	int r = 0;
 	switch (state) {
 	case ADVERT_OFF:
+		if (registered)
+			(void)unregister(a, NULL);
 		break;
 	case ADVERT_REGISTERING:
 		r = enter_registering(a);
@@ -187,9 +212,16 @@ static void enter_state(struct advert *a, enum advert_state state) {
 		backoff_reset(&a->backoff);
 		a->logged_failure = false;
 		if (a->outdated)
-			enter_state(a, ADVERT_REGISTERING);
+			enter_state(a, ADVERT_WITHDRAWING);
+		break;
+	case ADVERT_WITHDRAWING:
+		/* Answered before the new one is registered, so that bluetoothd gives it the same instance number: see HEAL_US.
+		 * Not a change of the registered one: that would show the new content with the old address for a moment. */
+		r = unregister(a, on_withdrawn);
 		break;
 	case ADVERT_PAUSING:
+		if (registered)
+			(void)unregister(a, NULL);
 		r = enter_pausing(a);
 		break;
 	}
@@ -198,6 +230,39 @@ static void enter_state(struct advert *a, enum advert_state state) {
 		if (state != ADVERT_PAUSING)
 			enter_state(a, ADVERT_PAUSING);
 	}
+}
+
+/* --------------------------------------------------------------------------------------------------------------- connections */
+
+/* bluetoothd writes a set again when one of its properties is said to have changed. */
+static void write_again(struct advert *a) {
+	if (a->state == ADVERT_ACTIVE)
+		(void)sd_bus_emit_properties_changed(adapter_bus(a->adapter), a->path, BLUEZ_ADVERTISEMENT, "ServiceData", NULL);
+}
+
+static int on_heal(sd_event_source *source, uint64_t now_us, void *context) {
+	(void)source;
+	(void)now_us;
+	write_again(context);
+	return 0;
+}
+
+static int on_device_changed(sd_bus_message *message, void *context, sd_bus_error *error) {
+	(void)error;
+	struct advert *a = context;
+	const char *path = sd_bus_message_get_path(message), *adapter = adapter_path(a->adapter), *interface;
+	bool connected, seen = false;
+	const struct bluez_property table[] = { { .name = "Connected", .type = "b", .target = &connected, .seen = &seen } };
+	if (!path || adapter[0] == '\0' || strncmp(path, adapter, strlen(adapter)) != 0 || path[strlen(adapter)] != '/' ||
+	    sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
+	    bluez_read_properties(message, table, ELEMENTS(table)) < 0 || !seen)
+		return 0;
+	write_again(a);
+	if (connected)
+		return 0;
+	a->heal = sd_event_source_disable_unref(a->heal);
+	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(a->adapter)), &a->heal, CLOCK_BOOTTIME, HEAL_US, 0,
+	                                  on_heal, a);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------------- life */
@@ -210,6 +275,14 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	if (!a)
 		return -ENOMEM;
 	*a = (struct advert){ .state = ADVERT_OFF, .adapter = adapter, .content = *content };
+	int r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match,
+	                               "type='signal',sender='" BLUEZ "',interface='" DBUS_PROPERTIES
+	                               "',member='PropertiesChanged',arg0='" BLUEZ_DEVICE "'",
+	                               on_device_changed, NULL, a);
+	if (r < 0) {
+		free(a);
+		return r;
+	}
 	advert_refresh(a);
 	*ret = a;
 	return 0;
@@ -219,6 +292,8 @@ void advert_free(struct advert *a) {
 	if (!a)
 		return;
 	enter_state(a, ADVERT_OFF);
+	sd_bus_slot_unref(a->connection_match);
+	sd_event_source_disable_unref(a->heal);
 	free(a);
 }
 
@@ -228,13 +303,14 @@ int advert_set(struct advert *a, const struct advert_content *content) {
 	a->content = *content;
 	switch (a->state) {
 	case ADVERT_OFF:
+	case ADVERT_WITHDRAWING:
 	case ADVERT_PAUSING:
 		break;
 	case ADVERT_REGISTERING:
 		a->outdated = true; /* bluetoothd may have read either content */
 		break;
 	case ADVERT_ACTIVE:
-		enter_state(a, ADVERT_REGISTERING);
+		enter_state(a, ADVERT_WITHDRAWING);
 		break;
 	}
 	return 0;
@@ -243,10 +319,12 @@ int advert_set(struct advert *a, const struct advert_content *content) {
 void advert_refresh(struct advert *a) {
 	if (!adapter_is_ready(a->adapter))
 		enter_state(a, ADVERT_OFF);
-	else
+	else if (is_registered(a))
+		write_again(a);
+	else if (a->state != ADVERT_WITHDRAWING || adapter_generation(a->adapter) != a->generation)
 		enter_state(a, ADVERT_REGISTERING);
 }
 
 bool advert_is_active(const struct advert *a) {
-	return a->state == ADVERT_ACTIVE && adapter_is_ready(a->adapter);
+	return a->state == ADVERT_ACTIVE && is_registered(a);
 }

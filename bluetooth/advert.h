@@ -20,16 +20,17 @@ struct advert_content {
 	size_t service_data_length;
 };
 
-/* Registers it and keeps it registered: also across connections (which stop a legacy advertisement) and recoveries. No name, no
- * power level, no flags go on the air with it. Failures are logged once and retried with a growing pause. The adapter outlives
- * the advert. 0, -EMSGSIZE or -ENOMEM. */
+/* Registers it and keeps it registered: also across connections (which stop a legacy advertisement) and recoveries. No name and
+ * no power level go on the air with it. Failures are logged once and retried with a growing pause. The adapter outlives the
+ * advert. 0, -EMSGSIZE or another negative errno. */
 int advert_new(struct advert **ret, struct adapter *adapter, const struct advert_content *content);
 /* Unregisters. NULL is allowed. */
 void advert_free(struct advert *advert);
 /* Replaces the content, and with it the address when the privacy timer has run out. 0, or -EMSGSIZE for content that is too long
  * (the old one stays). */
 int advert_set(struct advert *advert, const struct advert_content *content);
-/* The adapter became ready again, or a connection was accepted: make sure it is on the air. */
+/* The adapter became ready again, or there is another reason to make sure that it is on the air. Not needed for connections: the
+ * advert sees them. */
 void advert_refresh(struct advert *advert);
 /* True once BlueZ has confirmed the registration. */
 bool advert_is_active(const struct advert *advert);

@@ -22,12 +22,20 @@
 #define PATH_LIMIT 64
 #define RSSI_UNKNOWN 127
 
+/* Discovery is stopped and started again after the first second, then after twice as long each time, up to the largest. Two
+ * reasons. Linux drops what the controller reports between "scan enable" and the moment that discovery counts as running; the
+ * controller has then told of that device, and its duplicate filter keeps silent until the next round, 10.24 s later. And
+ * controllers that filter by address alone would hide new content of a known address (a pairing window that opens) as long. */
+#define ROUND_FIRST_US 1000000
+#define ROUND_LARGEST_US 4000000
+
 enum scan_state {
 	SCAN_OFF,       /* the adapter is not ready; scan_refresh goes on */
 	SCAN_FILTERING, /* asked for the filter */
 	SCAN_STARTING,  /* asked for discovery */
 	SCAN_ACTIVE,
-	SCAN_PAUSING, /* refused or stopped; tried again after a pause */
+	SCAN_RENEWING, /* asked for an end of discovery, to start it again */
+	SCAN_PAUSING,  /* refused or stopped; tried again after a pause */
 };
 
 struct device {
@@ -50,7 +58,8 @@ struct scan {
 	sd_bus_slot *call;
 	sd_bus_slot *question; /* for a device that changed and is not in the table; one at a time */
 	char question_path[PATH_LIMIT];
-	sd_event_source *pause;
+	sd_event_source *timer; /* end of a pause or of a round */
+	uint64_t round_us;
 	struct backoff backoff;
 	bool told_failed; /* since it was last active */
 
@@ -329,40 +338,73 @@ static int start_discovery(struct scan *s) {
 	return r < 0 ? r : bluez_call_send(adapter_bus(s->adapter), call, &s->call, on_started, s);
 }
 
-static void stop_discovery(struct scan *s) {
-	sd_bus_message *call;
-	if (adapter_is_ready(s->adapter) &&
-	    bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_ADAPTER, "StopDiscovery") >= 0)
-		(void)bluez_call_send(adapter_bus(s->adapter), call, NULL, NULL, NULL);
-}
-
-static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context) {
-	(void)source;
-	(void)now_us;
+static int on_stopped(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
 	struct scan *s = context;
-	enter_state(s, adapter_is_ready(s->adapter) ? SCAN_FILTERING : SCAN_OFF);
+	if (!failed_call(s, answer))
+		enter_state(s, SCAN_STARTING);
 	return 0;
 }
 
-static int start_pause(struct scan *s) {
-	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->pause, CLOCK_BOOTTIME,
-	                                  backoff_next(&s->backoff), 0, on_pause_over, s);
+/* `answered` may be NULL. */
+static int stop_discovery(struct scan *s, sd_bus_message_handler_t answered) {
+	sd_bus_message *call;
+	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_ADAPTER, "StopDiscovery");
+	return r < 0 ? r : bluez_call_send(adapter_bus(s->adapter), call, answered ? &s->call : NULL, answered, s);
+}
+
+static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {
+	(void)source;
+	(void)now_us;
+	struct scan *s = context;
+	if (!adapter_is_ready(s->adapter))
+		enter_state(s, SCAN_OFF);
+	else
+		enter_state(s, s->state == SCAN_ACTIVE ? SCAN_RENEWING : SCAN_FILTERING);
+	return 0;
+}
+
+static int set_timer(struct scan *s, uint64_t us) {
+	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->timer, CLOCK_BOOTTIME, us, 0, on_timer,
+	                                  s);
+}
+
+static int start_round(struct scan *s) {
+	uint64_t us = s->round_us ? s->round_us : ROUND_FIRST_US;
+	s->round_us = us * 2 < ROUND_LARGEST_US ? us * 2 : ROUND_LARGEST_US;
+	return set_timer(s, us);
+}
+
+/* What bluetoothd does for us in this state; it counts us as scanning from the call on. */
+static bool is_discovering(const struct scan *s) {
+	switch (s->state) {
+	case SCAN_OFF:
+	case SCAN_FILTERING:
+	case SCAN_PAUSING:
+		return false;
+	case SCAN_STARTING:
+	case SCAN_ACTIVE:
+	case SCAN_RENEWING:
+		return adapter_is_ready(s->adapter);
+	}
+	return false;
 }
 
 static void enter_state(struct scan *s, enum scan_state state) {
-	bool discovering = s->state == SCAN_STARTING || s->state == SCAN_ACTIVE;
+	bool discovering = is_discovering(s);
 	s->call = sd_bus_slot_unref(s->call);
-	s->pause = sd_event_source_disable_unref(s->pause);
+	s->timer = sd_event_source_disable_unref(s->timer);
 	s->state = state;
 	int r = 0;
 	switch (state) {
 	case SCAN_OFF:
 	case SCAN_PAUSING:
 		s->question = sd_bus_slot_unref(s->question);
+		s->round_us = 0;
 		if (discovering)
-			stop_discovery(s);
+			(void)stop_discovery(s, NULL);
 		if (state == SCAN_PAUSING)
-			r = start_pause(s);
+			r = set_timer(s, backoff_next(&s->backoff));
 		break;
 	case SCAN_FILTERING:
 		r = set_filter(s);
@@ -373,6 +415,10 @@ static void enter_state(struct scan *s, enum scan_state state) {
 	case SCAN_ACTIVE:
 		backoff_reset(&s->backoff);
 		s->told_failed = false;
+		r = start_round(s);
+		break;
+	case SCAN_RENEWING:
+		r = stop_discovery(s, on_stopped);
 		break;
 	}
 	if (r < 0) {

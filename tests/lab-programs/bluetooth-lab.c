@@ -8,7 +8,7 @@
  * it; N times (default 1; 0 without end), dialling again what it heard last, scanning anew after each failure. Status 0 when
  *       every cycle came to its end.
  *
- * --drop: ends the radio connection after the channel. */
+ * --drop: ends the radio connection as soon as a channel is closed (camera: without it, after a second). */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,6 +28,7 @@
 #include "bluetooth/address.h"
 #include "bluetooth/advert.h"
 #include "bluetooth/channel_link.h"
+#include "bluetooth/peers.h"
 #include "bluetooth/scan.h"
 #include "link/stream.h"
 
@@ -36,6 +37,7 @@
 #define DIAL_US 5000000
 #define ANSWER_US 15000000
 #define RETRY_US 200000
+#define LINGER_US 1000000
 
 struct lab;
 
@@ -53,6 +55,7 @@ struct lab {
 	sd_event *event;
 	sd_bus *bus;
 	struct adapter *adapter;
+	struct peers *peers;
 	struct advert_content content;
 	bool drop;
 	uint64_t start_us;
@@ -123,8 +126,7 @@ static void on_echo_closed(void *context, enum reason reason) {
 	say(echo->lab, "closed peer=%s reason=%s bytes=%" PRIu64, peer_text(&echo->peer, text), reason_code(reason), echo->bytes);
 	stream_free(echo->stream);
 	echo->stream = NULL;
-	if (echo->lab->drop)
-		adapter_disconnect(echo->lab->adapter, echo->peer.address);
+	peers_closed(echo->lab->peers, &echo->peer, echo->lab->drop);
 }
 
 static void on_accepted(void *context, int file, size_t send_mtu, const struct link_peer *peer) {
@@ -141,9 +143,9 @@ static void on_accepted(void *context, int file, size_t send_mtu, const struct l
 		return;
 	}
 	*echo = (struct echo){ .lab = lab, .peer = *peer };
+	peers_opened(lab->peers, peer);
 	int r = stream_new(&echo->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, echo);
 	say(lab, "accepted peer=%s send_mtu=%zu%s", peer_text(peer, text), send_mtu, r < 0 ? " failed" : "");
-	advert_refresh(lab->advert);
 }
 
 static void on_listener_failed(void *context, enum reason reason) {
@@ -423,6 +425,8 @@ int main(int argc, char *argv[]) {
 	if (r >= 0)
 		r = adapter_new(&lab.adapter, lab.bus, argv[optind + 1], &callbacks, &lab);
 	if (r >= 0)
+		r = peers_new(&lab.peers, lab.adapter, LINGER_US);
+	if (r >= 0)
 		r = sd_event_loop(lab.event);
 	say(&lab, "end status=%d", r);
 
@@ -435,6 +439,7 @@ int main(int argc, char *argv[]) {
 		stream_free(lab.links[n].stream);
 	link_listener_free(lab.listener);
 	advert_free(lab.advert);
+	peers_free(lab.peers);
 	adapter_free(lab.adapter);
 	sd_bus_flush_close_unref(lab.bus);
 	sd_event_unref(lab.event);
