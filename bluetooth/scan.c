@@ -22,11 +22,11 @@
 #define PATH_LIMIT 64
 #define RSSI_UNKNOWN 127
 
-/* Discovery is stopped and started again after the first second, then after twice as long each time, up to the largest. Two
+/* Discovery is stopped and started again after half a second, then after twice as long each time, up to the largest. Two
  * reasons. Linux drops what the controller reports between "scan enable" and the moment that discovery counts as running; the
  * controller has then told of that device, and its duplicate filter keeps silent until the next round, 10.24 s later. And
  * controllers that filter by address alone would hide new content of a known address (a pairing window that opens) as long. */
-#define ROUND_FIRST_US 1000000
+#define ROUND_FIRST_US 500000
 #define ROUND_LARGEST_US 4000000
 
 enum scan_state {
