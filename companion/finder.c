@@ -30,35 +30,37 @@ static uint64_t finder_now(struct finder *finder) {
 	return now_us;
 }
 
-static struct found_camera *finder_find_peer(struct finder *finder, const struct sighting *sighting) {
-	for (size_t i = 0; i < finder->count; i++) {
-		const struct link_peer *peer = &finder->camera[i].peer;
-		if (peer->address_type == sighting->address_type &&
-		    memcmp(peer->address, sighting->address, sizeof(peer->address)) == 0)
+static struct found_camera *finder_find_writable(struct finder *finder, const char *id) {
+	for (size_t i = 0; i < finder->count; i++)
+		if (strcmp(finder->camera[i].id, id) == 0)
 			return &finder->camera[i];
-	}
 	return NULL;
 }
 
 static void on_heard(void *context, const struct sighting *sighting, bool test_link) {
 	struct finder *finder = context;
-	struct hello_advert hello = { .kind = HELLO_ADVERT_PAIRING };
-	if (test_link)
-		strcpy(hello.serial, "test-link");
-	else if (hello_advert_decode(sighting->service_data, sighting->service_data_length, &hello) < 0 ||
-	         hello.kind != HELLO_ADVERT_PAIRING)
+	struct hello_advert hello = { .type = HELLO_ADVERT_PAIRING };
+	if (!test_link && (!hello_advert_read(sighting->service_data, sighting->service_data_length, &hello) ||
+	                   hello.type != HELLO_ADVERT_PAIRING))
 		return;
-	struct found_camera *camera = finder_find_peer(finder, sighting);
+	char id[CAMERA_ID_SIZE + 1];
+	hex_encode(id, hello.id, sizeof(hello.id));
+	struct found_camera *camera = finder_find_writable(finder, id);
 	bool new = camera == NULL;
 	if (new) {
 		if (finder->count == FINDER_CAMERAS)
 			return;
 		camera = &finder->camera[finder->count++];
-		*camera = (struct found_camera){ .peer.address_type = sighting->address_type };
-		memcpy(camera->peer.address, sighting->address, sizeof(camera->peer.address));
-		hex_encode(camera->id, &camera->peer, sizeof(camera->peer.address) + 1);
-		snprintf(camera->name, sizeof(camera->name), "%s", hello.serial);
+		*camera = (struct found_camera){ 0 };
+		memcpy(camera->id, id, sizeof(id));
+		/* A camera tells its serial only inside the encrypted handshake: until then it goes by the end of its id. */
+		if (test_link)
+			strcpy(camera->name, "test-link");
+		else
+			snprintf(camera->name, sizeof(camera->name), "Camera %s", id + CAMERA_ID_SIZE - 4);
 	}
+	memcpy(camera->peer.address, sighting->address, sizeof(camera->peer.address));
+	camera->peer.address_type = sighting->address_type;
 	camera->rssi = sighting->rssi;
 	camera->heard_us = finder_now(finder);
 	if (new)

@@ -4,12 +4,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "companion/wire.h"
 #include "link/listen.h"
 #include "wifi/station.h"
+#include "wire/wire.h"
 
 /* hostapd's start from nothing takes 2 s on slow hardware. */
 #define START_TIMEOUT_US (20 * SECOND_US)
@@ -34,6 +35,7 @@ struct handover {
 	uint32_t request; /* under way, 0 for none */
 	sd_event_source *timer;
 	uint8_t media_psk[KEY_SIZE];
+	struct pairing_record record; /* a copy: the wire needs it as long as it lives */
 	uint64_t started_us, stage_us;
 	struct handover_stages stages;
 	void (*changed)(void *context);
@@ -41,6 +43,8 @@ struct handover {
 };
 
 static void handover_fail(struct handover *handover, enum reason reason);
+
+static const struct handover_stages none_reached = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 
 static uint64_t handover_now(struct handover *handover) {
 	uint64_t now_us = 0;
@@ -126,6 +130,7 @@ static void handover_take_down(struct handover *handover) {
 	wire_free(handover->wire);
 	handover->wire = NULL;
 	wipe(handover->media_psk, sizeof(handover->media_psk));
+	wipe(&handover->record, sizeof(handover->record));
 }
 
 static void handover_begin_closing(struct handover *handover, enum reason reason) {
@@ -192,10 +197,17 @@ static void on_accepted(void *context, int file) {
 	struct handover *handover = context;
 	listener_free(handover->listener);
 	handover->listener = NULL;
+	const struct pairing_record *record = keyring_record(handover->config.keyring, KEYRING_PROVEN);
+	if (!record) { /* forgotten a moment ago: the session's end is about to take this down too */
+		close(file);
+		handover_fail(handover, REASON_SESSION_LOST);
+		return;
+	}
+	handover->record = *record;
 	struct wire_config config = {
 		.kind = CHANNEL_MEDIA,
 		.keys = keyring_keys(handover->config.keyring),
-		.pairing = keyring_newest(handover->config.keyring),
+		.pairing = &handover->record,
 		.media_psk = handover->media_psk,
 		.name = handover->config.name,
 	};
@@ -370,7 +382,9 @@ int handover_new(struct handover **ret, sd_event *event, const struct handover_c
 	struct handover *handover = calloc(1, sizeof(*handover));
 	if (!handover)
 		return -ENOMEM;
-	*handover = (struct handover){ .event = event, .config = *config, .changed = changed, .context = context };
+	*handover = (struct handover){
+		.event = event, .config = *config, .stages = none_reached, .changed = changed, .context = context
+	};
 	int result = sd_event_add_time(event, &handover->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, handover);
 	if (result >= 0)
 		result = sd_event_source_set_enabled(handover->timer, SD_EVENT_OFF);
@@ -406,7 +420,7 @@ int handover_open(struct handover *handover) {
 	if (result < 0)
 		return result;
 	handover->reason = REASON_OK;
-	handover->stages = (struct handover_stages){ 0 };
+	handover->stages = none_reached;
 	handover->camera_on = true;
 	handover->started_us = handover_now(handover);
 	handover_enter(handover, HANDOVER_STARTING);

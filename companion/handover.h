@@ -25,7 +25,7 @@ enum handover_state {
 };
 
 struct handover_stages {
-	uint64_t up_us, join_us, media_us; /* how long each took; 0: not reached */
+	uint64_t up_us, join_us, media_us; /* how long each took; UINT64_MAX: not reached */
 };
 
 struct handover_config {

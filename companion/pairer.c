@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "companion/wire.h"
+#include "companion/finder.h"
+#include "wire/wire.h"
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 #define DIAL_TIMEOUT_US (8 * SECOND_US)
@@ -19,7 +20,7 @@ struct pairer {
 	const char *name;
 	struct radio_dial *dial;
 	struct wire *wire;
-	char camera[16];
+	char camera[CAMERA_ID_SIZE + 1];
 	uint32_t code;
 	const struct pairer_callbacks *callbacks;
 	void *context;

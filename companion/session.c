@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "companion/wire.h"
 #include "pairing/hello_advert.h"
+#include "wire/wire.h"
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 #define DIAL_TIMEOUT_US (8 * SECOND_US)
@@ -35,6 +35,7 @@ struct path {
 	struct wire *wire;
 	struct link_peer peer;
 	enum keyring_slot slot;
+	struct pairing_record record; /* a copy of what is in that slot: the wire needs it as long as it lives */
 };
 
 struct session {
@@ -110,6 +111,7 @@ static void path_drop(struct path *path) {
 	path->dial = NULL;
 	wire_free(path->wire);
 	path->wire = NULL;
+	wipe(&path->record, sizeof(path->record));
 }
 
 static void session_enter(struct session *session, enum session_state state) {
@@ -166,15 +168,15 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 		return keyring_record(keyring, KEYRING_CANDIDATE) ? KEYRING_CANDIDATE : KEYRING_PROVEN;
 	}
 	struct hello_advert hello;
-	if (hello_advert_decode(sighting->service_data, sighting->service_data_length, &hello) < 0 ||
-	    hello.kind != HELLO_ADVERT_PAIRED)
+	if (!hello_advert_read(sighting->service_data, sighting->service_data_length, &hello) ||
+	    hello.type != HELLO_ADVERT_EXPECTED)
 		return KEYRING_SLOTS;
 	session_update_hints(session);
-	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.hint))
+	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.id))
 		return KEYRING_CANDIDATE;
 	bool wait_for_candidate = keyring_record(keyring, KEYRING_CANDIDATE) &&
 	                          session_now(session) < session->search_since_us + CANDIDATE_FIRST_US;
-	if (session_hint_matches(session, KEYRING_PROVEN, hello.hint)) {
+	if (session_hint_matches(session, KEYRING_PROVEN, hello.id)) {
 		/* The same camera under its old record means that the pairing did not reach it: no reason to wait then. */
 		bool same_camera = wait_for_candidate && memcmp(keyring_record(keyring, KEYRING_CANDIDATE)->peer_key,
 		                                                keyring_record(keyring, KEYRING_PROVEN)->peer_key, KEY_SIZE) == 0;
@@ -255,7 +257,7 @@ static void on_live(void *context) {
 		requests_link_lost(session->requests);
 		log_line(LOG_LEVEL_INFO, "session", "renewed");
 	} else {
-		log_line(LOG_LEVEL_NOTICE, "session", "live with %s", wire_peer_name(path->wire));
+		log_line(LOG_LEVEL_NOTICE, "session", "live with %s", path->record.peer_name);
 	}
 	if (!session->freed)
 		session_went_live(session);
@@ -268,7 +270,7 @@ static void session_lost(struct session *session, enum reason reason) {
 	if (was_live) {
 		log_reason(LOG_LEVEL_NOTICE, "session", reason, "ended");
 		session->grace_us = session_now(session) + GRACE_US;
-	} else if (reason != session->reason) {
+	} else if (session->failures == 0 || reason != session->reason) { /* once, not at every try */
 		log_reason(LOG_LEVEL_INFO, "session", reason, "no session");
 	}
 	requests_link_lost(session->requests);
@@ -341,10 +343,11 @@ static void on_dialled(void *context, int file, size_t packet_limit, enum reason
 		path_failed(path, reason);
 		return;
 	}
+	path->record = *keyring_record(session->config.keyring, path->slot);
 	struct wire_config config = {
 		.kind = CHANNEL_SESSION,
 		.keys = keyring_keys(session->config.keyring),
-		.pairing = keyring_record(session->config.keyring, path->slot),
+		.pairing = &path->record,
 		.name = session->config.name,
 		.packet_limit = packet_limit,
 	};

@@ -13,7 +13,7 @@
 #define BODY_LIMIT 4096
 /* Nothing in the API nests; the parser's recursion must not be the sender's choice. */
 #define BODY_DEPTH 4
-#define CAMERA_ID_SIZE 14 /* hexadecimal digits: address and its type */
+#define CAMERA_ID_SIZE 16 /* hexadecimal digits of the id in its advert, new for each pairing window */
 
 /* Each: REASON_OK, BODY_INVALID, or REQUEST_INVALID when a value is out of range; the output is untouched unless REASON_OK. */
 

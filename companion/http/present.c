@@ -30,7 +30,7 @@ static json_t *present_reason(enum reason reason) {
 }
 
 static json_t *present_milliseconds(uint64_t us) {
-	return us == 0 ? json_null() : json_integer((json_int_t)(us / MILLISECOND_US));
+	return us == UINT64_MAX ? json_null() : json_integer((json_int_t)(us / MILLISECOND_US));
 }
 
 /* --- status --- */
@@ -102,7 +102,10 @@ static const char *recorder_name(lanyard_RecorderState state) {
 }
 
 static json_t *present_camera(const struct parts *parts) {
-	const struct pairing_record *record = keyring_newest(parts->keyring);
+	/* A live session has proven which one it is; before that the newest pairing is the one that is meant. */
+	const struct pairing_record *record = session_state(parts->session) == SESSION_LIVE
+	                                              ? keyring_record(parts->keyring, KEYRING_PROVEN)
+	                                              : keyring_newest(parts->keyring);
 	if (!record)
 		return json_null();
 	char fingerprint[40];

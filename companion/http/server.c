@@ -22,6 +22,7 @@ struct connection {
 	struct connection *next, **link;
 	struct MHD_Connection *mhd;
 	uint64_t waiting_since_us; /* for a complete request; UINT64_MAX while one is worked on */
+	bool ended;
 };
 
 struct http_server {
@@ -29,8 +30,9 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	bool local;
 	sd_event_source *io, *timer, *sweep;
-	bool running; /* MHD_run is on the stack */
 	struct connection *connections;
+	size_t connection_count;
+	bool made_room;                /* a connection was closed while MHD ran */
 	struct http_request *requests; /* suspended ones */
 	struct http_stream *streams;
 	const struct http_server_callbacks *callbacks;
@@ -77,11 +79,14 @@ static uint64_t server_now(struct http_server *server) {
 }
 
 static void server_run(struct http_server *server) {
-	server->running = true;
+	server->made_room = false;
 	MHD_run(server->daemon);
-	server->running = false;
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+	if (server->made_room) {
+		/* At its limit MHD does not watch the listening socket, and looks whether it may again only when it runs. */
+		sd_event_source_set_time_relative(server->timer, 0);
+		sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+	} else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
 		sd_event_source_set_time_relative(server->timer, timeout_ms * MILLISECOND_IN_US);
 		sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 	} else {
@@ -110,6 +115,24 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	return 0;
 }
 
+static void connection_end(struct connection *connection) {
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info)
+		shutdown(info->connect_fd, SHUT_RDWR); /* MHD sees the end of it and cleans up */
+	connection->ended = true;
+}
+
+/* Whoever opens connections and says nothing must not keep others out. */
+static void server_make_room(struct http_server *server) {
+	struct connection *longest = NULL;
+	for (struct connection *connection = server->connections; connection; connection = connection->next)
+		if (!connection->ended && connection->waiting_since_us != UINT64_MAX &&
+		    (!longest || connection->waiting_since_us <= longest->waiting_since_us))
+			longest = connection; /* the list is newest first: of equals the older one */
+	if (longest)
+		connection_end(longest);
+}
+
 /* libmicrohttpd's own time limit begins anew with every byte; this one does not. */
 static int on_sweep(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
@@ -119,10 +142,7 @@ static int on_sweep(sd_event_source *source, uint64_t time_us, void *context) {
 		if (connection->waiting_since_us == UINT64_MAX ||
 		    now_us < connection->waiting_since_us + HTTP_REQUEST_SECONDS * SECOND_IN_US)
 			continue;
-		const union MHD_ConnectionInfo *info =
-		        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-		if (info)
-			shutdown(info->connect_fd, SHUT_RDWR); /* MHD sees the end of it and cleans up */
+		connection_end(connection);
 	}
 	sd_event_source_set_time_relative(source, SWEEP_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -150,6 +170,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 		*connection->link = connection->next;
 		if (connection->next)
 			connection->next->link = connection->link;
+		server->connection_count--;
+		server->made_room = true;
 		free(connection);
 		*socket_context = NULL;
 		return;
@@ -166,6 +188,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 		connection->next->link = &connection->next;
 	server->connections = connection;
 	*socket_context = connection;
+	if (++server->connection_count > HTTP_CONNECTIONS - HTTP_CONNECTIONS_FREE)
+		server_make_room(server);
 }
 
 /* --- requests --- */
@@ -503,6 +527,17 @@ void http_stream_wake(struct http_stream *stream) {
 
 /* --- life --- */
 
+/* An encoded zero byte must not cut a path or a value short. */
+static size_t on_unescape(void *context, struct MHD_Connection *mhd, char *text) {
+	(void)context;
+	(void)mhd;
+	size_t length = MHD_http_unescape(text);
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '\0')
+			text[i] = '\1';
+	return length;
+}
+
 static void on_mhd_log(void *context, const char *format, va_list arguments) {
 	(void)context;
 	char text[256];
@@ -524,7 +559,7 @@ int http_server_new(struct http_server **ret, sd_event *event, int listening, bo
 	        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
 	        (unsigned)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_STALLED_SECONDS,
 	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+	        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_END);
 	int result = 0;
 	if (!server->daemon) {
 		close(listening);

@@ -12,6 +12,8 @@
 
 /* A page with its thumbnails, event stream and video takes about ten; programs one each. */
 #define HTTP_CONNECTIONS 64
+/* Of these, kept free for the next client: the connection that has waited longest for a request makes room. */
+#define HTTP_CONNECTIONS_FREE 4
 /* Headers and buffers of one connection. */
 #define HTTP_CONNECTION_MEMORY (24u * 1024)
 /* A request must be complete, and an idle connection used again, within this: a client that dribbles bytes holds its place no

@@ -115,10 +115,10 @@ static void other_bodies(void **state) {
 	assert_string_equal(token, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
 	assert_int_equal(body_parse_login("{}", 2, token), REASON_BODY_INVALID);
 	assert_int_equal(body_parse_login("{\"token\":7}", 11, token), REASON_BODY_INVALID);
-	static const char pair[] = "{\"camera\":\"a1b2c3d4e5f602\"}";
+	static const char pair[] = "{\"camera\":\"a1b2c3d4e5f60200\"}";
 	assert_int_equal(body_parse_pair(pair, strlen(pair), camera), REASON_OK);
-	assert_string_equal(camera, "a1b2c3d4e5f602");
-	static const char long_pair[] = "{\"camera\":\"a1b2c3d4e5f6020\"}";
+	assert_string_equal(camera, "a1b2c3d4e5f60200");
+	static const char long_pair[] = "{\"camera\":\"a1b2c3d4e5f602000\"}";
 	assert_int_equal(body_parse_pair(long_pair, strlen(long_pair), camera), REASON_REQUEST_INVALID);
 	assert_int_equal(body_parse_record("{\"start\":true}", 14, &start), REASON_OK);
 	assert_true(start);
