@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Inside the guest: the main job, from two buttons to a picture and back to silence. Speaks to lab/demo on the host through lines
 # that begin with "@": begin NAME TEXT, ok NAME MILLISECONDS JSON, failed NAME TEXT, note TEXT, page TOKEN.
+# shellcheck source=lab/inside/lab.sh
 . "$LAB/inside/lab.sh"
 
 step='' step_began=0
