@@ -1,0 +1,47 @@
+/* Who wraps the keys of recordings. The file back end keeps a storage key in a 0600 file; a TPM would be another back end. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "crypto/crypto.h"
+
+#define WRAPPED_KEY_SIZE (GCM_NONCE_SIZE + AES256_KEY_SIZE + GCM_TAG_SIZE)
+#define RECORDING_ID_SIZE 16
+
+struct keystore;
+
+struct keystore_operations {
+	/* Wraps a key for one recording, bound to its id. 0 or a negative errno. */
+	int (*wrap)(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE], const uint8_t key[AES256_KEY_SIZE],
+	            uint8_t out[WRAPPED_KEY_SIZE]);
+	/* 0; -EBADMSG: not wrapped by this key store, or for another recording. */
+	int (*unwrap)(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE], const uint8_t wrapped[WRAPPED_KEY_SIZE],
+	              uint8_t key[AES256_KEY_SIZE]);
+	void (*free)(struct keystore *keystore);
+};
+
+struct keystore {
+	const struct keystore_operations *operations;
+};
+
+static inline int keystore_wrap(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE],
+                                const uint8_t key[AES256_KEY_SIZE], uint8_t out[WRAPPED_KEY_SIZE]) {
+	return keystore->operations->wrap(keystore, id, key, out);
+}
+
+static inline int keystore_unwrap(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE],
+                                  const uint8_t wrapped[WRAPPED_KEY_SIZE], uint8_t key[AES256_KEY_SIZE]) {
+	return keystore->operations->unwrap(keystore, id, wrapped, key);
+}
+
+static inline void keystore_free(struct keystore *keystore) {
+	if (keystore)
+		keystore->operations->free(keystore);
+}
+
+/* Loads the storage key from the file `name`, making it when there is none. 0; -EBADMSG: damaged (set aside and logged: without
+ * it the recordings cannot be read, so no new one is made); or another negative errno. */
+int keystore_open_file(struct keystore **ret, const struct file_layer *layer, int folder, const char *name,
+                       const struct random_source *random);
