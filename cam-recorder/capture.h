@@ -1,0 +1,31 @@
+/* The encoder, always running: camera (or test picture) to H.264, microphone (or test tone) to AAC, and a small JPEG each second.
+ */
+#pragma once
+
+#include <gst/gst.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+struct capture;
+
+struct capture_config {
+	const char *source; /* V4L2 device; "" or "test": moving test picture and tone */
+	const char *serial; /* burnt into the picture, with the time */
+	unsigned width, height, framerate;
+	bool live; /* false: as fast as it goes, for `seconds`, then ends */
+	unsigned seconds;
+};
+
+struct capture_callbacks {
+	/* An encoded frame; caps are those of its stream. Both are taken over. */
+	void (*frame)(void *context, bool video, GstBuffer *buffer, GstCaps *caps);
+	/* A JPEG; taken over. */
+	void (*thumbnail)(void *context, GstBuffer *buffer);
+	/* It ended (not live: all is there), or failed: the source is gone. The owner frees it, inside or later. */
+	void (*ended)(void *context, bool failed);
+};
+
+/* 0 or a negative errno after a log line. */
+int capture_new(struct capture **ret, sd_event *event, const struct capture_config *config,
+                const struct capture_callbacks *callbacks, void *context);
+void capture_free(struct capture *capture);

@@ -1,0 +1,348 @@
+#include "cam-recorder/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cam-recorder/preview.h"
+#include "cam-recorder/take.h"
+
+#define AREA "recorder"
+#define PREVIEWS 4
+#define TAKES 4 /* one in progress and those whose last bytes are still coming */
+#define RESTART_US 2000000
+
+struct frame {
+	bool video;
+	GstBuffer *buffer;
+};
+
+struct recorder {
+	sd_event *event;
+	struct store *store;
+	struct recorder_config config;
+	const struct recorder_callbacks *callbacks;
+	void *context;
+	enum recorder_state state;
+	struct capture *capture;
+	sd_event_source *restart;
+	GstCaps *caps[2]; /* audio, video; NULL until the first frame of each */
+	GQueue ring;
+	GstBuffer *thumbnail; /* the newest */
+	struct take *takes[TAKES];
+	struct take *current;
+	struct preview *previews[PREVIEWS];
+	int waiting[PREVIEWS]; /* pipes of viewers that wait for the next key frame; -1: none */
+	void (*shut_down)(void *context);
+};
+
+static uint64_t utc_us(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void enter_state(struct recorder *r, enum recorder_state state) {
+	if (r->state == state)
+		return;
+	r->state = state;
+	r->callbacks->state_changed(r->context);
+}
+
+/* -------------------------------------------------------------------------------------------------------------------- ring */
+
+static bool is_key(const struct frame *frame) {
+	return frame->video && !GST_BUFFER_FLAG_IS_SET(frame->buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+}
+
+static void frame_free(struct frame *frame) {
+	gst_buffer_unref(frame->buffer);
+	g_free(frame);
+}
+
+static void ring_clear(struct recorder *r) {
+	for (struct frame *frame; (frame = g_queue_pop_head(&r->ring));)
+		frame_free(frame);
+}
+
+/* The ring begins with a key frame and holds at least pre_event_s seconds: a key frame and what hangs on it goes only when the
+ * next one is old enough too. */
+static void ring_trim(struct recorder *r, GstClockTime newest) {
+	GstClockTime keep = r->config.pre_event_s * GST_SECOND;
+	for (;;) {
+		GList *second = r->ring.head;
+		for (bool first = true; second; second = second->next) {
+			if (!is_key(second->data))
+				continue;
+			if (!first)
+				break;
+			first = false;
+		}
+		if (!second || GST_BUFFER_PTS(((struct frame *)second->data)->buffer) + keep > newest)
+			return;
+		while (r->ring.head != second)
+			frame_free(g_queue_pop_head(&r->ring));
+	}
+}
+
+static const struct frame *ring_first_key(const struct recorder *r) {
+	for (GList *at = r->ring.head; at; at = at->next)
+		if (is_key(at->data))
+			return at->data;
+	return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- takes, previews */
+
+static void maybe_shut(struct recorder *r) {
+	if (!r->shut_down)
+		return;
+	for (size_t i = 0; i < TAKES; i++)
+		if (r->takes[i])
+			return;
+	void (*done)(void *) = r->shut_down;
+	r->shut_down = NULL;
+	done(r->context);
+}
+
+static void on_take_ended(void *context, struct take *take) {
+	struct recorder *r = context;
+	char id[RECORDING_ID_TEXT];
+	memcpy(id, take_id(take), sizeof(id));
+	for (size_t i = 0; i < TAKES; i++)
+		if (r->takes[i] == take)
+			r->takes[i] = NULL;
+	bool unasked = r->current == take; /* an error of the muxer ended it */
+	if (unasked)
+		r->current = NULL;
+	take_free(take);
+	if (unasked)
+		enter_state(r, r->capture ? RECORDER_BUFFERING : RECORDER_OFF);
+	r->callbacks->recording_changed(r->context, id);
+	maybe_shut(r);
+}
+
+static void store_thumbnail(struct recorder *r, const char *id) {
+	GstMapInfo map;
+	const struct recording *recording = store_find(r->store, id);
+	if (!r->thumbnail || !recording || recording->thumbnail_size > 0 || !gst_buffer_map(r->thumbnail, &map, GST_MAP_READ))
+		return;
+	int result = store_set_thumbnail(r->store, id, map.data, map.size);
+	gst_buffer_unmap(r->thumbnail, &map);
+	if (result < 0)
+		log_line(LOG_LEVEL_WARNING, AREA, "no thumbnail for %s: %s", id, strerror(-result));
+}
+
+static struct take **free_take(struct recorder *r) {
+	for (size_t i = 0; i < TAKES; i++)
+		if (!r->takes[i])
+			return &r->takes[i];
+	return NULL;
+}
+
+int recorder_start(struct recorder *r, const char *reason) {
+	if (r->state == RECORDER_EVENT)
+		return 0;
+	const struct frame *first = ring_first_key(r);
+	struct take **room = free_take(r);
+	if (r->state == RECORDER_OFF || !first || !r->caps[0] || !r->caps[1])
+		return -EAGAIN;
+	if (!room)
+		return -EBUSY;
+	GstClockTime base = GST_BUFFER_PTS(first->buffer), newest = GST_BUFFER_PTS(((struct frame *)r->ring.tail->data)->buffer);
+	uint64_t before_us = newest > base ? (newest - base) / GST_USECOND : 0;
+	int result =
+	        take_new(room, r->event, r->store, reason, base, utc_us() - before_us, r->caps[1], r->caps[0], on_take_ended, r);
+	if (result < 0) {
+		log_reason(LOG_LEVEL_ERROR, AREA, result == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
+		           "a recording cannot be begun: %s", strerror(-result));
+		return result;
+	}
+	r->current = *room;
+	for (GList *at = r->ring.head; at; at = at->next)
+		take_push(r->current, ((struct frame *)at->data)->video, ((struct frame *)at->data)->buffer);
+	log_line(LOG_LEVEL_NOTICE, AREA, "recording %s began (%s), %llu ms before now", take_id(r->current), reason,
+	         (unsigned long long)(before_us / 1000));
+	store_thumbnail(r, take_id(r->current));
+	enter_state(r, RECORDER_EVENT);
+	if (r->current)
+		r->callbacks->recording_changed(r->context, take_id(r->current));
+	return 0;
+}
+
+void recorder_stop(struct recorder *r) {
+	struct take *take = r->current;
+	if (!take)
+		return;
+	r->current = NULL;
+	take_finish(take);
+	enter_state(r, r->capture ? RECORDER_BUFFERING : RECORDER_OFF);
+}
+
+static void on_preview_ended(void *context, struct preview *preview) {
+	struct recorder *r = context;
+	for (size_t i = 0; i < PREVIEWS; i++)
+		if (r->previews[i] == preview)
+			r->previews[i] = NULL;
+	preview_free(preview);
+}
+
+static void begin_previews(struct recorder *r, GstClockTime base) {
+	for (size_t i = 0; i < PREVIEWS; i++) {
+		if (r->waiting[i] < 0 || !r->caps[0])
+			continue;
+		int pipe = r->waiting[i];
+		r->waiting[i] = -1;
+		int result = preview_new(&r->previews[i], r->event, pipe, base, r->caps[1], r->caps[0], on_preview_ended, r);
+		if (result < 0)
+			log_line(LOG_LEVEL_WARNING, AREA, "no live view: %s", strerror(-result));
+	}
+}
+
+int recorder_preview(struct recorder *r, int pipe) {
+	if (r->state == RECORDER_OFF) {
+		close(pipe);
+		return -EAGAIN;
+	}
+	for (size_t i = 0; i < PREVIEWS; i++)
+		if (!r->previews[i] && r->waiting[i] < 0) {
+			r->waiting[i] = pipe;
+			return 0;
+		}
+	close(pipe);
+	return -EBUSY;
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- capture */
+
+static void on_frame(void *context, bool video, GstBuffer *buffer, GstCaps *caps) {
+	struct recorder *r = context;
+	if (!r->caps[video])
+		r->caps[video] = gst_caps_ref(caps);
+	gst_caps_unref(caps);
+	if (!GST_BUFFER_PTS_IS_VALID(buffer)) {
+		gst_buffer_unref(buffer);
+		return;
+	}
+	struct frame *frame = g_new(struct frame, 1);
+	*frame = (struct frame){ .video = video, .buffer = buffer };
+	if (is_key(frame))
+		begin_previews(r, GST_BUFFER_PTS(buffer));
+	g_queue_push_tail(&r->ring, frame);
+	if (r->current)
+		take_push(r->current, video, buffer);
+	for (size_t i = 0; i < PREVIEWS; i++)
+		if (r->previews[i])
+			preview_push(r->previews[i], video, buffer);
+	ring_trim(r, GST_BUFFER_PTS(buffer));
+	if (r->current && take_has_failed(r->current))
+		recorder_stop(r); /* disk full: closed cleanly, and the ring goes on */
+	if (r->state == RECORDER_OFF && r->caps[0] && r->caps[1])
+		enter_state(r, RECORDER_BUFFERING);
+}
+
+static void on_thumbnail(void *context, GstBuffer *buffer) {
+	struct recorder *r = context;
+	gst_clear_buffer(&r->thumbnail);
+	r->thumbnail = buffer;
+	if (r->current)
+		store_thumbnail(r, take_id(r->current));
+}
+
+static void capture_begin(struct recorder *r);
+
+static int on_restart(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	capture_begin(context);
+	return 0;
+}
+
+static void on_capture_ended(void *context, bool failed) {
+	struct recorder *r = context;
+	capture_free(r->capture);
+	r->capture = NULL;
+	recorder_stop(r);
+	if (!failed)
+		return; /* a batch is through */
+	log_line(LOG_LEVEL_ERROR, AREA, "the picture is gone; it is tried again");
+	ring_clear(r);
+	gst_clear_caps(&r->caps[0]);
+	gst_clear_caps(&r->caps[1]);
+	enter_state(r, RECORDER_OFF);
+	sd_event_source_set_time_relative(r->restart, RESTART_US);
+	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+}
+
+static const struct capture_callbacks capture_handlers = {
+	.frame = on_frame,
+	.thumbnail = on_thumbnail,
+	.ended = on_capture_ended,
+};
+
+static void capture_begin(struct recorder *r) {
+	if (capture_new(&r->capture, r->event, &r->config.capture, &capture_handlers, r) == 0)
+		return;
+	sd_event_source_set_time_relative(r->restart, RESTART_US);
+	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------- public */
+
+int recorder_new(struct recorder **ret, sd_event *event, struct store *store, const struct recorder_config *config,
+                 const struct recorder_callbacks *callbacks, void *context) {
+	struct recorder *r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	*r = (struct recorder){ .event = event, .store = store, .config = *config, .callbacks = callbacks, .context = context };
+	g_queue_init(&r->ring);
+	for (size_t i = 0; i < PREVIEWS; i++)
+		r->waiting[i] = -1;
+	int result = sd_event_add_time_relative(event, &r->restart, CLOCK_BOOTTIME, 0, 1000, on_restart, r);
+	if (result < 0) {
+		recorder_free(r);
+		return result;
+	}
+	*ret = r;
+	return 0;
+}
+
+void recorder_free(struct recorder *r) {
+	if (!r)
+		return;
+	sd_event_source_disable_unref(r->restart);
+	capture_free(r->capture);
+	for (size_t i = 0; i < TAKES; i++)
+		take_free(r->takes[i]);
+	for (size_t i = 0; i < PREVIEWS; i++) {
+		preview_free(r->previews[i]);
+		if (r->waiting[i] >= 0)
+			close(r->waiting[i]);
+	}
+	ring_clear(r);
+	gst_clear_buffer(&r->thumbnail);
+	gst_clear_caps(&r->caps[0]);
+	gst_clear_caps(&r->caps[1]);
+	free(r);
+}
+
+enum recorder_state recorder_state(const struct recorder *r) {
+	return r->state;
+}
+
+const char *recorder_current(const struct recorder *r) {
+	return r->current ? take_id(r->current) : "";
+}
+
+void recorder_shut_down(struct recorder *r, void (*done)(void *context)) {
+	r->shut_down = done;
+	sd_event_source_set_enabled(r->restart, SD_EVENT_OFF);
+	capture_free(r->capture);
+	r->capture = NULL;
+	recorder_stop(r);
+	maybe_shut(r);
+}

@@ -1,0 +1,44 @@
+/* The recorder's heart: OFF, BUFFERING, EVENT; the pre-event ring of encoded frames; recordings in progress; live viewers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cam-recorder/capture.h"
+#include "footage/store.h"
+
+struct recorder;
+
+enum recorder_state { RECORDER_OFF, RECORDER_BUFFERING, RECORDER_EVENT };
+
+struct recorder_config {
+	struct capture_config capture; /* its texts outlive the recorder */
+	unsigned pre_event_s;
+};
+
+struct recorder_callbacks {
+	void (*state_changed)(void *context);
+	/* A recording began, ended or got its thumbnail. */
+	void (*recording_changed)(void *context, const char *id);
+};
+
+/* The store outlives the recorder. 0 or a negative errno. */
+int recorder_new(struct recorder **ret, sd_event *event, struct store *store, const struct recorder_config *config,
+                 const struct recorder_callbacks *callbacks, void *context);
+/* Recordings in progress end as they are: cut short. Use recorder_shut_down first for a whole end. */
+void recorder_free(struct recorder *recorder);
+
+enum recorder_state recorder_state(const struct recorder *recorder);
+/* Of the recording in progress, "" when there is none. */
+const char *recorder_current(const struct recorder *recorder);
+/* EVENT from now on, with what the ring holds before. Already in EVENT: nothing. 0; -EAGAIN when OFF (no picture yet); -ENOSPC;
+ * ... */
+int recorder_start(struct recorder *recorder, const char *reason);
+/* Back to BUFFERING. The recording is finished when its last bytes have come through; recording_changed tells. */
+void recorder_stop(struct recorder *recorder);
+/* A live fragmented MP4 into the write end of a pipe (taken over), until its reader closes or does not keep up. 0 or a negative
+ * errno. */
+int recorder_preview(struct recorder *recorder, int pipe);
+/* Ends everything in order and calls `done` once, when all is on disk. */
+void recorder_shut_down(struct recorder *recorder, void (*done)(void *context));

@@ -1,0 +1,109 @@
+#include "cam-recorder/take.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cam-recorder/muxer.h"
+
+#define AREA "recorder"
+
+struct take {
+	struct store *store;
+	char id[RECORDING_ID_TEXT];
+	struct container_writer *writer;
+	struct muxer *muxer;
+	GstClockTime base, end; /* of the video */
+	int error;
+	void (*ended)(void *context, struct take *take);
+	void *context;
+};
+
+static uint32_t duration_ms(const struct take *t) {
+	return t->end > t->base ? (uint32_t)((t->end - t->base) / GST_MSECOND) : 0;
+}
+
+static void on_bytes(void *context, const void *bytes, size_t length) {
+	struct take *t = context;
+	if (t->error < 0)
+		return;
+	t->error = container_writer_append(t->writer, bytes, length);
+	if (t->error < 0)
+		log_reason(LOG_LEVEL_ERROR, AREA, t->error == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
+		           "recording %s cannot be written on: %s", t->id, strerror(-t->error));
+	store_progress(t->store, t->id, duration_ms(t), container_writer_size(t->writer));
+}
+
+/* Cut short is what a recording is whose last chunk could not be sealed: its size is that of the whole chunks before. */
+static uint64_t size_on_disk(const struct take *t) {
+	struct container_reader *reader;
+	if (store_read(t->store, t->id, &reader) < 0)
+		return 0;
+	uint64_t size = container_reader_size(reader);
+	container_reader_free(reader);
+	return size;
+}
+
+static void on_ended(void *context, bool failed) {
+	struct take *t = context;
+	uint8_t hash[SHA256_SIZE];
+	int sealed = container_writer_finish(t->writer);
+	bool complete = !failed && t->error == 0 && sealed == 0;
+	container_writer_hash(t->writer, hash);
+	uint64_t size = complete ? container_writer_size(t->writer) : size_on_disk(t);
+	int result = store_finish(t->store, t->id, complete ? RECORDING_STATE_COMPLETE : RECORDING_STATE_CUT_SHORT,
+	                          duration_ms(t), size, hash);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, AREA, "the end of recording %s cannot be noted: %s", t->id, strerror(-result));
+	log_line(LOG_LEVEL_INFO, AREA, "recording %s ended: %u ms, %llu bytes%s", t->id, duration_ms(t), (unsigned long long)size,
+	         complete ? "" : ", cut short");
+	t->ended(t->context, t);
+}
+
+static const struct muxer_callbacks muxer_handlers = { .bytes = on_bytes, .ended = on_ended };
+
+int take_new(struct take **ret, sd_event *event, struct store *store, const char *reason, GstClockTime base_ns,
+             uint64_t started_us, GstCaps *video, GstCaps *audio, void (*ended)(void *context, struct take *take),
+             void *context) {
+	struct take *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct take){ .store = store, .base = base_ns, .ended = ended, .context = context };
+	int result = store_begin(store, started_us, reason, t->id, &t->writer);
+	if (result == 0)
+		result = muxer_new(&t->muxer, event, base_ns, video, audio, &muxer_handlers, t);
+	if (result < 0) {
+		take_free(t);
+		return result;
+	}
+	*ret = t;
+	return 0;
+}
+
+void take_free(struct take *t) {
+	if (!t)
+		return;
+	muxer_free(t->muxer);
+	container_writer_free(t->writer);
+	free(t);
+}
+
+void take_push(struct take *t, bool video, GstBuffer *buffer) {
+	GstClockTime duration = GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer) : 0;
+	if (video && GST_BUFFER_PTS_IS_VALID(buffer) && GST_BUFFER_PTS(buffer) + duration > t->end)
+		t->end = GST_BUFFER_PTS(buffer) + duration;
+	muxer_push(t->muxer, video, buffer);
+}
+
+void take_finish(struct take *t) {
+	muxer_finish(t->muxer);
+}
+
+const char *take_id(const struct take *t) {
+	return t->id;
+}
+
+bool take_has_failed(const struct take *t) {
+	return t->error < 0;
+}
