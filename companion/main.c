@@ -8,11 +8,13 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "base/harden.h"
 #include "base/log.h"
 #include "companion/daemon.h"
-#include "companion/harden.h"
 #include "crypto/crypto.h"
 
+/* Eight readers of a recording, the buffers of connections, the program and its libraries. */
+#define MEMORY_NEEDED (128ul * 1024 * 1024)
 #define DEFAULT_CONFIG "/etc/lanyard/companiond.conf"
 #define DEFAULT_STATE "/var/lib/lanyard/companiond"
 
@@ -112,7 +114,7 @@ int main(int count, char **arguments) {
 	int status;
 	if (!parse_options(count, arguments, &options, &status))
 		return status;
-	harden_process();
+	harden_process(MEMORY_NEEDED);
 	int result = run(&options);
 	if (result < 0)
 		log_line(LOG_LEVEL_ERROR, "companiond", "ended: %s", strerror(-result));

@@ -22,6 +22,7 @@ struct media_read {
 	struct media *media;
 	char recording[33];
 	bool live;
+	uint64_t start;     /* position of the first byte that was asked for */
 	uint64_t taken;     /* position up to which bytes were handed on */
 	uint64_t requested; /* position up to which slices were asked for */
 	uint64_t end;       /* position of the last byte + 1; UINT64_MAX until the total is known */
@@ -33,7 +34,8 @@ struct media_read {
 	struct slice slice[MEDIA_SLICES_IN_FLIGHT]; /* in the order of their places */
 	void (*progress)(void *context);
 	void *context;
-	uint8_t *buffer; /* a ring: the byte at position p is at p % MEDIA_BUFFER */
+	size_t used;     /* bytes of the buffer that were ever written: what has to be wiped */
+	uint8_t *buffer; /* a ring: the byte at position p is at (p - start) % MEDIA_BUFFER */
 };
 
 struct media {
@@ -188,10 +190,13 @@ static int media_take_head(struct media *media, const lanyard_MediaHead *head) {
 }
 
 static void ring_put(struct media_read *read, uint64_t position, const uint8_t *data, size_t length) {
-	size_t at = (size_t)(position % MEDIA_BUFFER);
+	size_t at = (size_t)((position - read->start) % MEDIA_BUFFER);
 	size_t before_wrap = length < MEDIA_BUFFER - at ? length : MEDIA_BUFFER - at;
 	memcpy(read->buffer + at, data, before_wrap);
 	memcpy(read->buffer, data + before_wrap, length - before_wrap);
+	size_t top = before_wrap < length ? MEDIA_BUFFER : at + length;
+	if (top > read->used)
+		read->used = top;
 }
 
 static int media_take_data(struct media *media, const uint8_t *bytes, size_t length) {
@@ -286,7 +291,7 @@ int media_read_new(struct media_read **ret, struct media *media, const char *rec
 	read->media = media;
 	strcpy(read->recording, recording); /* the length was checked above */
 	read->live = *recording == '\0';
-	read->taken = read->requested = read->live ? 0 : offset;
+	read->start = read->taken = read->requested = read->live ? 0 : offset;
 	read->end = length == 0 || length > UINT64_MAX - read->taken ? UINT64_MAX : read->taken + length;
 	read->progress = progress;
 	read->context = context;
@@ -306,7 +311,7 @@ void media_read_free(struct media_read *read) {
 			*link = read->next;
 			break;
 		}
-	wipe(read->buffer, MEDIA_BUFFER);
+	wipe(read->buffer, read->used);
 	free(read->buffer);
 	free(read);
 }
@@ -320,7 +325,7 @@ bool media_read_total(const struct media_read *read, uint64_t *ret_total) {
 size_t media_read_take(struct media_read *read, uint8_t *out, size_t capacity) {
 	uint64_t ready = read_arrived(read) - read->taken;
 	size_t length = ready < capacity ? (size_t)ready : capacity;
-	size_t at = (size_t)(read->taken % MEDIA_BUFFER);
+	size_t at = (size_t)((read->taken - read->start) % MEDIA_BUFFER);
 	size_t before_wrap = length < MEDIA_BUFFER - at ? length : MEDIA_BUFFER - at;
 	memcpy(out, read->buffer + at, before_wrap);
 	memcpy(out + before_wrap, read->buffer, length - before_wrap);

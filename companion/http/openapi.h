@@ -3,5 +3,5 @@
 
 #include <stddef.h>
 
-extern const char openapi_yaml[];
+extern const unsigned char openapi_yaml[];
 extern const size_t openapi_yaml_size;
