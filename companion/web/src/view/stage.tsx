@@ -163,7 +163,7 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 	const at = drag ?? time;
 	useEffect(() => {
 		// Through the object model, which a strict style-src allows, unlike a style attribute.
-		slider.current?.style.setProperty("--played", `${seconds > 0 ? Math.min(100, (at / seconds) * 100) : 0}%`);
+		slider.current?.style.setProperty("--played", String(seconds > 0 ? Math.min(1, at / seconds) : 0));
 	}, [at, seconds]);
 
 	// ---- commands
@@ -239,7 +239,7 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 	if (failure)
 		curtain = (
 			<div class="curtain failure" role="alert">
-				<p class="curtain-title">{source.kind === "live" ? "The live view stopped" : "The recording cannot be played"}</p>
+				<p class="curtain-title">{failure.reason === "format-unsupported" ? "This cannot be played" : source.kind === "live" ? "The live view stopped" : "Playing stopped"}</p>
 				<p>{failure.message}</p>
 				<button type="button" class="button primary" disabled={!live.value} onClick={play}>Try again</button>
 			</div>
