@@ -106,6 +106,8 @@ export function startDevServer(options = {}) {
 	function wifiUp() {
 		clear();
 		status.wifi = { mode: "starting", reason: null, stages: { up_ms: null, join_ms: null, media_ms: null } };
+		if (options.manualWifi)
+			return;
 		const { stages } = status.wifi;
 		after(options.fast ? 60 : 1800, () => { status.wifi = { ...status.wifi, mode: "joining", stages: { ...stages, up_ms: 1840 } }; });
 		after(options.fast ? 120 : 3000, () => { status.wifi = { ...status.wifi, stages: { ...status.wifi.stages, join_ms: 1210 } }; });

@@ -5,7 +5,7 @@ import { channel, ensureChannel, holdChannel, restChannel } from "../channel.ts"
 import { clock, spokenDuration, stage as stageTime } from "../format.ts";
 import { playerCommand, wantsKey, type PlayerCommand } from "../player/keys.ts";
 import { openLive, openRecording, type Engine } from "../player/engine.ts";
-import type { Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
 import { live, status } from "../store.ts";
 import { BackIcon, ForwardIcon, FullIcon, MuteIcon, PauseIcon, PlayIcon, SoundIcon } from "./icons.tsx";
 import { Spinner, Steps, type StepState } from "./parts.tsx";
@@ -151,6 +151,11 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 			timeupdate: () => setTime(element.currentTime),
 			ended: () => { setEnded(true); setPlaying(false); wantsPlay.current = false; },
 			volumechange: () => setMuted(element.muted),
+			error: () => {
+				resumeAt.current = element.currentTime;
+				const reason = element.error?.code === MediaError.MEDIA_ERR_NETWORK ? "cut-off" : "format-unsupported";
+				setProblem((known) => known ?? new Problem(reason));
+			},
 		};
 		for (const [name, handler] of Object.entries(on))
 			element.addEventListener(name, handler);
