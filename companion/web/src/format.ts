@@ -134,6 +134,8 @@ export function clockSkew(cameraUs: number, nowUs: number): string | null {
 	const off = Math.abs(seconds);
 	if (off < 5)
 		return null;
-	const amount = off < 120 ? `${off} s` : off < 7200 ? `${Math.round(off / 60)} min` : off < 172_800 ? `${Math.round(off / 3600)} h` : `${Math.round(off / 86_400)} days`;
+	if (off >= 172_800)
+		return "wrong date";
+	const amount = off < 120 ? `${off} s` : off < 7200 ? `${Math.round(off / 60)} min` : `${Math.round(off / 3600)} h`;
 	return `${amount} ${seconds > 0 ? "fast" : "slow"}`;
 }

@@ -311,6 +311,11 @@ export function wantThumbnail(id: string): void {
 	void fetchThumbnails();
 }
 
+/** What came is no picture. */
+export function thumbnailBroken(id: string): void {
+	thumbnails.value = new Map(thumbnails.peek()).set(id, "failed");
+}
+
 function retryThumbnails(): void {
 	const kept = [...thumbnails.peek()].filter(([, url]) => url !== "failed");
 	if (kept.length === thumbnails.peek().size)

@@ -6,7 +6,7 @@ import type { Recording } from "../contract.ts";
 import { bytes, duration, timeWithSeconds } from "../format.ts";
 import { address } from "../route.ts";
 import { groupByDay, isTagged, matches, type Filter } from "../state/recordings.ts";
-import { attempt, link, live, loadNewest, loadOlder, recordings, status, thumbnails, wantThumbnail } from "../store.ts";
+import { attempt, link, live, loadNewest, loadOlder, recordings, status, thumbnailBroken, thumbnails, wantThumbnail } from "../store.ts";
 import { FilmIcon, LiveIcon, RecordIcon, SearchIcon, StopIcon } from "./icons.tsx";
 import { Heading, Spinner, Time, Trouble } from "./parts.tsx";
 import { StatusStrip } from "./strip.tsx";
@@ -31,7 +31,7 @@ export function Thumbnail(props: { readonly recording: Recording; readonly lazy?
 	const waiting = recording.thumbnail && url === undefined && connected;
 	return (
 		<span ref={box} class={waiting ? "thumb waiting" : "thumb"}>
-			{url && url !== "failed" ? <img src={url} alt="" decoding="async" /> : <FilmIcon size={30} />}
+			{url && url !== "failed" ? <img src={url} alt="" decoding="async" onError={() => thumbnailBroken(recording.id)} /> : <FilmIcon size={30} />}
 			<span class="thumb-time">{recording.state === "active" ? "…" : duration(recording.durationMs)}</span>
 		</span>
 	);
