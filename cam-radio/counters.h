@@ -1,0 +1,34 @@
+/* What happened since the daemon started: property Counters of org.lanyard.Camera1. */
+#pragma once
+
+#include <stdint.h>
+
+#define COUNTERS(X) \
+	X(LINKS, "links") \
+	X(STRANGERS, "strangers") /* links that ended without having been authenticated */ \
+	X(SESSIONS, "sessions") \
+	X(SESSIONS_RENEWED, "sessions-renewed") \
+	X(PAIRINGS, "pairings") \
+	X(PAIRING_FAILURES, "pairing-failures") \
+	X(HANDSHAKE_FAILURES, "handshake-failures") \
+	X(DECRYPT_FAILURES, "decrypt-failures") \
+	X(MESSAGES_MALFORMED, "messages-malformed") \
+	X(REQUESTS, "requests") \
+	X(OPERATIONS_REPEATED, "operations-repeated") \
+	X(HANDOVERS, "handovers") \
+	X(HANDOVER_FAILURES, "handover-failures") \
+	X(MEDIA_BYTES, "media-bytes")
+
+enum counter {
+#define COUNTER_ENUM(name, text) COUNTER_##name,
+	COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+	        COUNTER_COUNT
+};
+
+struct counters {
+	uint64_t value[COUNTER_COUNT];
+};
+
+/* As on D-Bus. */
+const char *counter_name(enum counter counter);

@@ -1,0 +1,526 @@
+#include "cam-radio/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "cam-radio/advertiser.h"
+#include "cam-radio/buttons.h"
+#include "cam-radio/camera_bus.h"
+#include "cam-radio/deadline.h"
+#include "cam-radio/events.h"
+#include "cam-radio/handover.h"
+#include "cam-radio/keyring.h"
+#include "cam-radio/lamp.h"
+#include "cam-radio/links.h"
+#include "cam-radio/pairing_window.h"
+#include "cam-radio/radio.h"
+#include "cam-radio/recorder.h"
+#include "cam-radio/requests.h"
+#include "cam-radio/services.h"
+#include "cam-radio/status.h"
+
+struct daemon {
+	sd_event *event;
+	const struct settings *settings;
+	struct status status;
+	struct services services;
+	char media_socket[sizeof(((struct settings *)NULL)->link_socket) + sizeof(".media")];
+
+	struct keyring *keyring;
+	struct camera_bus *camera;
+	struct recorder *recorder;
+	struct wifi_port *wifi_port;
+	struct handover *handover;
+	struct requests *requests;
+	struct events *events;
+	struct pairing_window *window;
+	struct deadline *window_deadline;
+	struct links *links;
+	struct radio *radio;
+	struct advertiser *advertiser;
+	struct buttons *buttons;
+
+	bool holding; /* both buttons are down */
+	enum lamp_pattern lamp;
+};
+
+/* --- what is shown: properties, lamp, advert --- */
+
+static void show_text(struct daemon *d, const char **shown, const char *now, const char *property) {
+	if (strcmp(*shown, now) == 0)
+		return;
+	*shown = now;
+	camera_bus_changed(d->camera, property);
+}
+
+static void show_copied(struct daemon *d, char *shown, size_t capacity, const char *now, const char *property) {
+	if (strcmp(shown, now) == 0)
+		return;
+	snprintf(shown, capacity, "%s", now);
+	camera_bus_changed(d->camera, property);
+}
+
+static const char *wifi_name(lanyard_WifiMode mode) {
+	switch (mode) {
+	case lanyard_WifiMode_WIFI_OFF:
+		return "off";
+	case lanyard_WifiMode_WIFI_STARTING:
+		return "starting";
+	case lanyard_WifiMode_WIFI_ACCESS_POINT:
+		return "access-point";
+	case lanyard_WifiMode_WIFI_STATION:
+		return "station";
+	case lanyard_WifiMode_WIFI_MEDIA_READY:
+		return "media-ready";
+	}
+	return "off";
+}
+
+static enum lamp_pattern lamp_pattern(const struct daemon *d) {
+	if (!d->status.preferences.indicator_lights)
+		return LAMP_OFF;
+	if (d->holding)
+		return LAMP_FAST;
+	switch (pairing_window_state(d->window)) {
+	case WINDOW_OPEN:
+	case WINDOW_HANDSHAKE:
+	case WINDOW_STORING:
+		return LAMP_SLOW;
+	case WINDOW_CONFIRMING:
+		return LAMP_QUESTION;
+	case WINDOW_PAIRED:
+		return LAMP_ON;
+	case WINDOW_CLOSED:
+		break;
+	}
+	return handover_state(d->handover).mode == lanyard_WifiMode_WIFI_OFF ? LAMP_OFF : LAMP_ON;
+}
+
+static void show_lamp(struct daemon *d) {
+	enum lamp_pattern pattern = lamp_pattern(d);
+	if (pattern == d->lamp)
+		return;
+	d->lamp = pattern;
+	lamp_set(d->settings->led, pattern);
+}
+
+static void show_companion(struct daemon *d) {
+	const struct pairing_record *companion = keyring_companion(d->keyring);
+	char fingerprint[FINGERPRINT_SIZE] = "";
+	if (companion)
+		static_keys_fingerprint(companion->peer_key, fingerprint);
+	show_copied(d, d->status.companion, sizeof(d->status.companion), companion ? companion->peer_name : "", "Companion");
+	show_copied(d, d->status.companion_fingerprint, sizeof(d->status.companion_fingerprint), fingerprint,
+	            "CompanionFingerprint");
+}
+
+/* Brings everything that people and companions see into line with the state of the parts. */
+static void show(struct daemon *d) {
+	show_text(d, &d->status.pairing, pairing_window_name(d->window), "Pairing");
+	show_copied(d, d->status.pairing_code, sizeof(d->status.pairing_code), pairing_window_shown_code(d->window),
+	            "PairingCode");
+	show_text(d, &d->status.wifi, wifi_name(handover_state(d->handover).mode), "Wifi");
+	show_text(d, &d->status.recorder, recorder_state_name(d->recorder), "Recorder");
+	show_companion(d);
+	show_lamp(d);
+	advertiser_update(d->advertiser, pairing_window_is_inviting(d->window),
+	                  d->status.session ? NULL : keyring_companion(d->keyring));
+}
+
+static void feedback(struct daemon *d, enum feedback_kind kind, const char *text) {
+	camera_bus_feedback(d->camera, kind, text);
+}
+
+/* --- buttons --- */
+
+static void on_gate(void *context, enum button_gate_result result) {
+	struct daemon *d = context;
+	d->holding = result == BUTTON_GATE_HOLDING;
+	switch (result) {
+	case BUTTON_GATE_NOTHING:
+		break;
+	case BUTTON_GATE_HOLDING:
+		feedback(d, FEEDBACK_HOLDING, "Keep both buttons pressed.");
+		break;
+	case BUTTON_GATE_OPEN:
+		pairing_window_open(d->window, loop_now_us(d->event));
+		break;
+	case BUTTON_GATE_FAILED:
+		feedback(d, FEEDBACK_FAILED, "Press both buttons together and hold them for 2 seconds.");
+		break;
+	case BUTTON_GATE_EVENT_CLICK:
+		pairing_window_click(d->window, true);
+		break;
+	case BUTTON_GATE_FUNCTION_CLICK:
+		pairing_window_click(d->window, false);
+		break;
+	}
+	show(d);
+}
+
+static void on_buttons_changed(void *context) {
+	struct daemon *d = context;
+	bool changed = false;
+	for (enum button button = 0; button < BUTTON_COUNT; button++) {
+		bool known = buttons_is_known(d->buttons, button), down = buttons_is_down(d->buttons, button);
+		changed = changed || known != d->status.button[button].known || down != d->status.button[button].down;
+		d->status.button[button].known = known;
+		d->status.button[button].down = down;
+	}
+	if (changed)
+		camera_bus_changed(d->camera, "Buttons");
+}
+
+static const struct buttons_callbacks button_handlers = { .gate = on_gate, .changed = on_buttons_changed };
+
+/* --- pairing window --- */
+
+static void on_window_changed(void *context) {
+	struct daemon *d = context;
+	deadline_set(d->window_deadline, pairing_window_deadline_us(d->window));
+	show(d);
+}
+
+static void on_window_answer(void *context, void *pairing, bool accepted) {
+	(void)context;
+	link_confirm(pairing, accepted);
+}
+
+static void on_window_abort(void *context, void *pairing, enum reason reason) {
+	(void)context;
+	link_close(pairing, reason);
+}
+
+static void on_window_feedback(void *context, enum feedback_kind kind, const char *text) {
+	feedback(context, kind, text);
+}
+
+static const struct pairing_window_callbacks window_handlers = {
+	.changed = on_window_changed,
+	.answer = on_window_answer,
+	.abort = on_window_abort,
+	.feedback = on_window_feedback,
+};
+
+static void on_window_deadline(void *context, uint64_t now_us) {
+	struct daemon *d = context;
+	pairing_window_tick(d->window, now_us);
+	deadline_set(d->window_deadline, pairing_window_deadline_us(d->window));
+}
+
+/* --- links --- */
+
+static enum reason on_pairing_begin(void *context, struct link *link) {
+	struct daemon *d = context;
+	return pairing_window_begin(d->window, link);
+}
+
+static void on_pairing_code(void *context, struct link *link, uint32_t code) {
+	struct daemon *d = context;
+	pairing_window_code(d->window, link, code);
+}
+
+static void on_paired(void *context, struct link *link) {
+	struct daemon *d = context;
+	pairing_window_paired(d->window, link, loop_now_us(d->event));
+	show(d);
+}
+
+static void on_pairing_ended(void *context, struct link *link, enum reason reason) {
+	struct daemon *d = context;
+	pairing_window_ended(d->window, link, reason);
+}
+
+static void show_session(struct daemon *d, bool session) {
+	if (d->status.session != session) {
+		d->status.session = session;
+		camera_bus_changed(d->camera, "Session");
+	}
+	show(d);
+}
+
+static void on_session_began(void *context, bool renewed) {
+	struct daemon *d = context;
+	requests_session_ended(d->requests); /* the one that was renewed */
+	show_session(d, true);
+	if (!renewed)
+		feedback(d, FEEDBACK_SESSION, "Connected.");
+}
+
+static void on_session_message(void *context, const uint8_t *bytes, size_t length) {
+	struct daemon *d = context;
+	requests_take(d->requests, bytes, length);
+}
+
+static void on_session_ended(void *context, enum reason reason) {
+	struct daemon *d = context;
+	(void)reason; /* logged with the link */
+	requests_session_ended(d->requests);
+	handover_session_ended(d->handover);
+	show_session(d, false);
+}
+
+static void on_link_closed(void *context, const struct link_peer *peer, bool unwanted) {
+	struct daemon *d = context;
+	radio_closed(d->radio, peer, unwanted);
+}
+
+static const struct links_callbacks link_handlers = {
+	.pairing_begin = on_pairing_begin,
+	.pairing_code = on_pairing_code,
+	.paired = on_paired,
+	.pairing_ended = on_pairing_ended,
+	.session_began = on_session_began,
+	.session_message = on_session_message,
+	.session_ended = on_session_ended,
+	.closed = on_link_closed,
+};
+
+/* --- radio --- */
+
+static void on_accepted(void *context, int file, size_t packet_limit, const struct link_peer *peer) {
+	struct daemon *d = context;
+	links_accept(d->links, file, packet_limit, peer);
+}
+
+static void on_radio_state(void *context, enum reason reason) {
+	struct daemon *d = context;
+	show_text(d, &d->status.bluetooth, reason == REASON_OK ? "ready" : reason_code(reason), "Bluetooth");
+}
+
+static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .state = on_radio_state };
+
+/* --- requests, recorder, Wi-Fi, D-Bus --- */
+
+static void on_send(void *context, const uint8_t *bytes, size_t length) {
+	struct daemon *d = context;
+	(void)links_send(d->links, bytes, length); /* without a session there is nobody to tell */
+}
+
+static void on_breach(void *context, enum reason reason) {
+	struct daemon *d = context;
+	links_end_session(d->links, reason);
+}
+
+static void on_preferences_changed(void *context) {
+	struct daemon *d = context;
+	camera_bus_changed(d->camera, "IndicatorLights");
+	camera_bus_changed(d->camera, "Sounds");
+	show(d);
+}
+
+static const struct requests_callbacks request_handlers = {
+	.send = on_send,
+	.breach = on_breach,
+	.preferences_changed = on_preferences_changed,
+};
+
+static void on_recorder_changed(void *context) {
+	struct daemon *d = context;
+	show(d);
+	if (d->status.session)
+		events_status_changed(d->events);
+}
+
+static void on_recording_changed(void *context, const char *id) {
+	struct daemon *d = context;
+	if (d->status.session)
+		events_recording_changed(d->events, id);
+}
+
+static const struct recorder_callbacks recorder_handlers = {
+	.changed = on_recorder_changed,
+	.recording_changed = on_recording_changed,
+};
+
+static void on_handover_changed(void *context) {
+	struct daemon *d = context;
+	lanyard_WifiState state = handover_state(d->handover);
+	if (d->status.session)
+		events_wifi_changed(d->events);
+	bool was_off = strcmp(d->status.wifi, "off") == 0, is_off = state.mode == lanyard_WifiMode_WIFI_OFF;
+	show(d);
+	if (was_off != is_off)
+		feedback(d, is_off ? FEEDBACK_WIFI_OFF : FEEDBACK_WIFI_ON,
+		         is_off ? reason_sentence(reason_from_number(state.reason)) : "Wi-Fi is on.");
+}
+
+static const struct handover_callbacks handover_handlers = { .changed = on_handover_changed };
+
+static enum reason on_forget(void *context) {
+	struct daemon *d = context;
+	int result = keyring_forget(d->keyring);
+	if (result < 0) {
+		log_reason(LOG_LEVEL_ERROR, "pairing", REASON_STORE_FAILED, "the companion is not forgotten: %s",
+		           strerror(-result));
+		return REASON_STORE_FAILED;
+	}
+	log_line(LOG_LEVEL_NOTICE, "pairing", "companion forgotten");
+	links_close_all(d->links, REASON_NOT_PAIRED);
+	show(d);
+	return REASON_OK;
+}
+
+static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget };
+
+static enum reason set_clock(uint64_t time_us) {
+	struct timespec time = { .tv_sec = (time_t)(time_us / SECOND_US), .tv_nsec = (long)(time_us % SECOND_US) * 1000 };
+	if (clock_settime(CLOCK_REALTIME, &time) == 0) {
+		log_line(LOG_LEVEL_NOTICE, "requests", "clock set by the companion");
+		return REASON_OK;
+	}
+	log_line(LOG_LEVEL_ERROR, "requests", "the clock cannot be set: %s", strerror(errno));
+	return errno == EPERM ? REASON_NOT_PERMITTED : REASON_INTERNAL;
+}
+
+/* --- building --- */
+
+static int build_store(struct daemon *d, const char *state) {
+	int result = keyring_open(&d->keyring, state, file_layer_system(), random_system());
+	if (result < 0)
+		return result;
+	preferences_load(&d->status.preferences, file_layer_system(), keyring_folder(d->keyring));
+	static_keys_fingerprint(keyring_keys(d->keyring)->public, d->status.fingerprint);
+	return 0;
+}
+
+static int build_wifi(struct daemon *d) {
+	const struct settings *s = d->settings;
+	const struct wifi_radios radios = { s->hostapd_control, s->ap_interface, s->supplicant_control, s->station_interface };
+	snprintf(d->media_socket, sizeof(d->media_socket), "%s.media", s->link_socket);
+	int result = *s->link_socket ? wifi_port_socket_new(&d->wifi_port, d->event, d->media_socket)
+	                             : wifi_port_radios_new(&d->wifi_port, d->event, &radios);
+	if (result < 0)
+		return result;
+	const struct handover_config config = {
+		.port = d->wifi_port,
+		.random = random_system(),
+		.keyring = d->keyring,
+		.name = s->serial,
+		.recorder = d->recorder,
+		.frequency_mhz = s->ap_frequency,
+		.idle_us = s->idle_s * SECOND_US,
+		.counters = &d->status.counters,
+	};
+	return handover_new(&d->handover, d->event, &config, &handover_handlers, d);
+}
+
+static int build_requests(struct daemon *d) {
+	d->services = (struct services){
+		.event = d->event,
+		.settings = d->settings,
+		.recorder = d->recorder,
+		.handover = d->handover,
+		.counters = &d->status.counters,
+		.preferences = &d->status.preferences,
+		.layer = file_layer_system(),
+		.folder = keyring_folder(d->keyring),
+		.set_clock = set_clock,
+	};
+	int result = requests_new(&d->requests, &d->services, &request_handlers, d);
+	return result < 0 ? result : events_new(&d->events, &d->services, d->requests);
+}
+
+static int build_links(struct daemon *d) {
+	const struct links_config config = {
+		.keyring = d->keyring,
+		.name = d->settings->serial,
+		.counters = &d->status.counters,
+	};
+	int result = pairing_window_new(&d->window, &window_handlers, d);
+	if (result >= 0)
+		result = deadline_new(&d->window_deadline, d->event, on_window_deadline, d);
+	return result < 0 ? result : links_new(&d->links, d->event, &config, &link_handlers, d);
+}
+
+static int build_radio(struct daemon *d, sd_bus *bus) {
+	const struct settings *s = d->settings;
+	int result = *s->link_socket ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
+	                             : radio_bluetooth_new(&d->radio, bus, s->adapter, &radio_handlers, d);
+	return result < 0 ? result : advertiser_new(&d->advertiser, d->event, d->radio, random_system(), s->epoch_s);
+}
+
+static int build_buttons(struct daemon *d) {
+	const struct settings *s = d->settings;
+	bool test = *s->test_buttons != '\0';
+	const struct buttons_config config = {
+		.button[BUTTON_EVENT] = { .device = test ? s->test_buttons : s->event_device, .key = s->event_key },
+		.button[BUTTON_FUNCTION] = { .device = test ? s->test_buttons : s->function_device, .key = s->function_key },
+		.port = test ? input_port_pipe() : input_port_evdev(),
+	};
+	return buttons_new(&d->buttons, d->event, &config, &button_handlers, d);
+}
+
+static int build(struct daemon *d, sd_bus *bus, const char *state, const char *instance) {
+	int result = build_store(d, state);
+	if (result >= 0)
+		result = camera_bus_new(&d->camera, bus, &d->status, &camera_handlers, d);
+	if (result >= 0)
+		result = recorder_new(&d->recorder, bus, instance, &recorder_handlers, d);
+	if (result >= 0)
+		result = build_wifi(d);
+	if (result >= 0)
+		result = build_requests(d);
+	if (result >= 0)
+		result = build_links(d);
+	if (result >= 0)
+		result = build_radio(d, bus);
+	if (result >= 0)
+		result = build_buttons(d);
+	if (result < 0)
+		return result;
+	lamp_set(d->settings->led, d->lamp);
+	show(d);
+	on_buttons_changed(d);
+	return camera_bus_publish(d->camera, instance);
+}
+
+int daemon_new(struct daemon **ret, sd_event *event, sd_bus *bus, const struct settings *settings, const char *state,
+               const char *instance) {
+	struct daemon *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->event = event;
+	d->settings = settings;
+	d->status = (struct status){
+		.serial = settings->serial,
+		.model = settings->model,
+		.pairing = "closed",
+		.wifi = "off",
+		.bluetooth = reason_code(REASON_BLUETOOTH_GONE),
+		.recorder = "unknown",
+	};
+	int result = build(d, bus, state, instance);
+	if (result < 0) {
+		log_line(LOG_LEVEL_ERROR, "cam-radiod", "cannot start: %s", strerror(-result));
+		daemon_free(d);
+		return result;
+	}
+	*ret = d;
+	return 0;
+}
+
+/* In reverse, except that what could call back into a part goes before that part. */
+void daemon_free(struct daemon *d) {
+	if (!d)
+		return;
+	buttons_free(d->buttons);
+	links_free(d->links);
+	advertiser_free(d->advertiser);
+	radio_free(d->radio);
+	deadline_free(d->window_deadline);
+	pairing_window_free(d->window);
+	events_free(d->events);
+	requests_free(d->requests);
+	handover_free(d->handover);
+	wifi_port_free(d->wifi_port);
+	recorder_free(d->recorder);
+	camera_bus_free(d->camera);
+	keyring_free(d->keyring);
+	free(d);
+}

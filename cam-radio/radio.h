@@ -1,0 +1,54 @@
+/* How companions reach the camera: connectable adverts and links that they open. Two back ends: Bluetooth, and the Unix socket of
+ * docs/test-link.md. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "base/reason.h"
+#include "bluetooth/advert.h"
+#include "bluetooth/channel_link.h"
+
+struct radio;
+
+/* Called from the loop; the radio must not be freed inside. */
+struct radio_callbacks {
+	/* A link was opened; ownership of `file` passes. packet_limit: of the socket, 0 for a byte stream. peer: NULL on the test
+	 * link. Each one is answered by radio_closed when the link has been closed. */
+	void (*accepted)(void *context, int file, size_t packet_limit, const struct link_peer *peer);
+	/* REASON_OK: usable now. Otherwise why it is not; it recovers on its own. */
+	void (*state)(void *context, enum reason reason);
+};
+
+struct radio_operations {
+	void (*advertise)(struct radio *radio, const struct advert_content *content);
+	void (*closed)(struct radio *radio, const struct link_peer *peer, bool unwanted);
+	void (*free)(struct radio *radio);
+};
+
+struct radio {
+	const struct radio_operations *operations;
+};
+
+/* adapter: as adapter_new takes it. bus: the system bus. The callbacks outlive the radio. 0 or a negative errno. */
+int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, const struct radio_callbacks *callbacks,
+                        void *context);
+/* path: of the Unix socket. */
+int radio_socket_new(struct radio **ret, sd_event *event, const char *path, const struct radio_callbacks *callbacks,
+                     void *context);
+
+/* What is on the air from now on, kept there across connections and restarts of bluetoothd; NULL: nothing. */
+static inline void radio_advertise(struct radio *radio, const struct advert_content *content) {
+	radio->operations->advertise(radio, content);
+}
+/* A link was closed. unwanted: by a stranger, or for a breach of the protocol. */
+static inline void radio_closed(struct radio *radio, const struct link_peer *peer, bool unwanted) {
+	radio->operations->closed(radio, peer, unwanted);
+}
+/* NULL is allowed. */
+static inline void radio_free(struct radio *radio) {
+	if (radio)
+		radio->operations->free(radio);
+}

@@ -1,0 +1,107 @@
+#include "cam-radio/settings.h"
+
+#include <errno.h>
+#include <linux/input-event-codes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "pairing/record.h"
+#include "wifi/credentials.h"
+
+#define IDLE_LIMIT_S 3600
+
+struct texts {
+	char confirm[16];
+};
+
+static int read_file(struct settings *settings, struct texts *texts, const char *path) {
+	struct settings *s = settings;
+	const struct config_key keys[] = {
+		{ "camera", "serial", CONFIG_TEXT, s->serial, sizeof(s->serial) },
+		{ "camera", "model", CONFIG_TEXT, s->model, sizeof(s->model) },
+		{ "camera", "adapter", CONFIG_TEXT, s->adapter, sizeof(s->adapter) },
+		{ "camera", "battery", CONFIG_TEXT, s->battery, sizeof(s->battery) },
+		{ "buttons", "event_device", CONFIG_TEXT, s->event_device, sizeof(s->event_device) },
+		{ "buttons", "function_device", CONFIG_TEXT, s->function_device, sizeof(s->function_device) },
+		{ "buttons", "event_key", CONFIG_NUMBER, &s->event_key, KEY_MAX },
+		{ "buttons", "function_key", CONFIG_NUMBER, &s->function_key, KEY_MAX },
+		{ "wifi", "hostapd_control", CONFIG_TEXT, s->hostapd_control, sizeof(s->hostapd_control) },
+		{ "wifi", "ap_interface", CONFIG_TEXT, s->ap_interface, sizeof(s->ap_interface) },
+		{ "wifi", "ap_frequency", CONFIG_NUMBER, &s->ap_frequency, 0 },
+		{ "wifi", "supplicant_control", CONFIG_TEXT, s->supplicant_control, sizeof(s->supplicant_control) },
+		{ "wifi", "station_interface", CONFIG_TEXT, s->station_interface, sizeof(s->station_interface) },
+		{ "wifi", "idle_s", CONFIG_NUMBER, &s->idle_s, IDLE_LIMIT_S },
+		{ "feedback", "led", CONFIG_TEXT, s->led, sizeof(s->led) },
+		{ "pairing", "confirm", CONFIG_TEXT, texts->confirm, sizeof(texts->confirm) },
+		{ "policy", "clock", CONFIG_BOOLEAN, &s->may_set_clock, 0 },
+		{ "policy", "record_start", CONFIG_BOOLEAN, &s->may_start_recording, 0 },
+		{ "policy", "record_stop", CONFIG_BOOLEAN, &s->may_stop_recording, 0 },
+		{ "policy", "indicator_lights", CONFIG_BOOLEAN, &s->may_set_lights, 0 },
+		{ "policy", "sounds", CONFIG_BOOLEAN, &s->may_set_sounds, 0 },
+		{ "policy", "video_height", CONFIG_BOOLEAN, &s->may_set_video_height, 0 },
+		{ "test", "link_socket", CONFIG_TEXT, s->link_socket, sizeof(s->link_socket) },
+		{ "test", "buttons", CONFIG_TEXT, s->test_buttons, sizeof(s->test_buttons) },
+		{ "test", "epoch_s", CONFIG_NUMBER, &s->epoch_s, EPOCH_SECONDS },
+	};
+	return config_read(path, keys, ELEMENTS(keys));
+}
+
+/* What is wrong with them as a whole, or NULL. */
+static const char *settings_fault(const struct settings *s, const struct texts *texts) {
+	if (!*s->serial)
+		return "[camera] serial is missing";
+	if (!*s->test_buttons && (!*s->event_device || !*s->function_device))
+		return "[buttons] needs event_device and function_device";
+	if (*s->test_buttons && (*s->event_device || *s->function_device || !*s->link_socket))
+		return "[test] buttons takes the place of the devices in [buttons], and only together with [test] link_socket";
+	if (strcmp(s->event_device, s->function_device) == 0 && s->event_key == s->function_key)
+		return "[buttons] event_key and function_key are the same key of the same device";
+	if (!*s->hostapd_control != !*s->ap_interface)
+		return "[wifi] needs both hostapd_control and ap_interface, or neither";
+	if (!*s->supplicant_control != !*s->station_interface)
+		return "[wifi] needs both supplicant_control and station_interface, or neither";
+	if (wifi_frequency_channel(s->ap_frequency) == 0)
+		return "[wifi] ap_frequency is not the centre of a channel in MHz";
+	if (s->idle_s == 0)
+		return "[wifi] idle_s must be at least 1";
+	if (strcmp(texts->confirm, "code") != 0)
+		return "[pairing] confirm must be \"code\": without certificates nothing else keeps a stranger out";
+	if (s->epoch_s == 0)
+		return "[test] epoch_s must be at least 1";
+	if (*s->link_socket && (*s->adapter || *s->hostapd_control || *s->supplicant_control))
+		return "[test] link_socket takes the place of the adapter and of Wi-Fi: remove one of them";
+	return NULL;
+}
+
+int settings_read(struct settings *ret, const char *path) {
+	struct settings settings = {
+		.model = "Lanyard camera",
+		.event_key = KEY_RECORD,
+		.function_key = KEY_MENU,
+		.ap_frequency = 2437,
+		.idle_s = 60,
+		.may_start_recording = true,
+		.may_set_lights = true,
+		.may_set_sounds = true,
+		.epoch_s = EPOCH_SECONDS,
+	};
+	struct texts texts = { .confirm = "code" };
+	int result = read_file(&settings, &texts, path);
+	if (result < 0) {
+		if (result != -EINVAL) /* that one was told with its line */
+			log_line(LOG_LEVEL_ERROR, "config", "%s: %s", path, strerror(-result));
+		return result;
+	}
+	const char *fault = settings_fault(&settings, &texts);
+	if (fault) {
+		log_line(LOG_LEVEL_ERROR, "config", "%s: %s", path, fault);
+		return -EINVAL;
+	}
+	if (!*settings.adapter && !*settings.link_socket)
+		strcpy(settings.adapter, "hci0");
+	*ret = settings;
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* /etc/lanyard/cam-radiod.conf, read once at start. docs/cam-radiod.md explains each setting. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "pairing/limits.h"
+
+#define SETTINGS_PATH_SIZE 108 /* as struct sockaddr_un */
+
+struct settings {
+	char serial[COMPANION_NAME_LIMIT + 1];
+	char model[33];
+	char adapter[24]; /* "" in test mode */
+	char battery[SETTINGS_PATH_SIZE];
+
+	char event_device[SETTINGS_PATH_SIZE], function_device[SETTINGS_PATH_SIZE]; /* path, or name of an input device */
+	unsigned event_key, function_key;
+
+	char hostapd_control[SETTINGS_PATH_SIZE], ap_interface[16];
+	unsigned ap_frequency; /* MHz */
+	char supplicant_control[SETTINGS_PATH_SIZE], station_interface[16];
+	unsigned idle_s;
+
+	char led[SETTINGS_PATH_SIZE]; /* folder under /sys/class/leds, "" for none */
+
+	/* What the companion's user may do. */
+	bool may_set_clock, may_start_recording, may_stop_recording, may_set_lights, may_set_sounds, may_set_video_height;
+
+	char link_socket[SETTINGS_PATH_SIZE];  /* test mode (docs/test-link.md); "" otherwise */
+	char test_buttons[SETTINGS_PATH_SIZE]; /* test mode: a named pipe that takes the place of both devices */
+	unsigned epoch_s;
+};
+
+/* 0; -EINVAL after a log line that names file and line, or what is missing; or another negative errno. */
+int settings_read(struct settings *ret, const char *path);
