@@ -247,12 +247,14 @@ static int find_end(struct container_reader *r) {
 	return 0;
 }
 
-int container_reader_new(struct container_reader **ret, int folder, const char *name, struct keystore *keystore) {
+int container_reader_new_file(struct container_reader **ret, int file, struct keystore *keystore) {
 	struct container_reader *r = calloc(1, sizeof(*r));
-	if (!r)
+	if (!r) {
+		close(file);
 		return -ENOMEM;
-	r->file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	int result = r->file < 0 ? -errno : read_header(r, keystore);
+	}
+	r->file = file;
+	int result = read_header(r, keystore);
 	if (result == 0)
 		result = find_end(r);
 	if (result < 0) {
@@ -261,6 +263,11 @@ int container_reader_new(struct container_reader **ret, int folder, const char *
 	}
 	*ret = r;
 	return 0;
+}
+
+int container_reader_new(struct container_reader **ret, int folder, const char *name, struct keystore *keystore) {
+	int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return file < 0 ? -errno : container_reader_new_file(ret, file, keystore);
 }
 
 uint64_t container_reader_size(const struct container_reader *r) {
@@ -293,8 +300,7 @@ ssize_t container_reader_read(struct container_reader *r, uint64_t offset, void 
 void container_reader_free(struct container_reader *r) {
 	if (!r)
 		return;
-	if (r->file >= 0)
-		close(r->file);
+	close(r->file);
 	gcm_free(r->gcm);
 	wipe(r->chunk, sizeof(r->chunk));
 	free(r);

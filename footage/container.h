@@ -38,6 +38,8 @@ struct container_reader;
 
 /* 0; -ENOENT; -EBADMSG: no container, or its key is not ours; or another negative errno. */
 int container_reader_new(struct container_reader **ret, int folder, const char *name, struct keystore *keystore);
+/* The same over an open file, which is taken over also on failure. */
+int container_reader_new_file(struct container_reader **ret, int file, struct keystore *keystore);
 /* Bytes of the recording that are there, whole chunks only while it is unfinished. */
 uint64_t container_reader_size(const struct container_reader *reader);
 /* The last chunk is there and sealed as such. */
