@@ -67,7 +67,7 @@ lab_bluetooth 3
 lab_radios 2
 lab_host cam1 hci0
 lab_host phone1 hci1
-ip netns add phone2 && mkdir -p "$lab_run/phone2" && echo hci2 >"$lab_run/phone2/adapter" && ip -n phone2 link set lo up
+lab_host phone2 hci2 none
 lab_hostapd cam1
 lab_supplicant phone1
 lab_buttons cam1

@@ -151,7 +151,7 @@ lab_bluetoothd() {
 		config=$lab_run/main.conf
 		printf '%s\n' '[General]' ControllerMode=le Privacy=device ReverseServiceDiscovery=false JustWorksRepairing=never >"$config"
 	fi
-	lab_start bluetoothd /usr/libexec/bluetooth/bluetoothd --nodetach --experimental --configfile="$config"
+	lab_start bluetoothd /usr/libexec/bluetooth/bluetoothd --nodetach --experimental --noplugin=hostname --configfile="$config"
 }
 
 # Whether bluetoothd has put an adapter on the bus and powered it.
@@ -199,15 +199,16 @@ lab_radios() {
 	lab_say "ok  $1 Wi-Fi radios"
 }
 
-# lab_host NAME ADAPTER: a machine of its own as far as the network goes: namespace NAME with loopback and radio wlan0. The Bluetooth
-# adapter is only noted, because the kernel has one Bluetooth for all namespaces.
+# lab_host NAME ADAPTER [none]: a machine of its own as far as the network goes: namespace NAME with loopback, and the next radio as wlan0
+# unless it is to have none. The Bluetooth adapter is only noted, because the kernel has one Bluetooth for all namespaces.
 lab_host() {
-	local host=$1 radio=$lab_next_radio
-	lab_next_radio=$((radio + 1))
+	local host=$1 radio=${lab_next_radio-}
 	mkdir -p "$lab_run/$host"
 	echo "$2" >"$lab_run/$host/adapter"
 	ip netns add "$host"
 	ip -n "$host" link set lo up
+	[ "${3-}" != none ] || return 0
+	lab_next_radio=$((radio + 1))
 	iw phy "phy$radio" set netns name "$host"
 	ip -n "$host" link set "wlan$radio" name wlan0
 	# Two stations with random addresses: duplicate address detection would only hold the link-local address back for a second.
@@ -302,3 +303,6 @@ lab_stranger() {
 	shift 3
 	lab_start "$name" "$LAB_BUILD/lab/lab-stranger" open "$adapter" "$address" "$kind" "$@"
 }
+
+# shellcheck source=lab/inside/daemons.sh
+. "$LAB/inside/daemons.sh"
