@@ -102,6 +102,7 @@ static int companion_build_parts(struct companion *companion, sd_event *event, c
 			.radio = parts->radio,
 			.keyring = parts->keyring,
 			.name = settings->name,
+			.epoch_seconds = settings->epoch_seconds,
 			.renew_after_us = settings->renew_seconds * SECOND_US,
 		};
 		result = session_new(&parts->session, event, &session, &session_handlers, companion);

@@ -137,7 +137,7 @@ static void session_enter(struct session *session, enum session_state state) {
 /* --- searching --- */
 
 static void session_update_hints(struct session *session) {
-	uint64_t epoch = (uint64_t)time(NULL) / EPOCH_SECONDS;
+	uint64_t epoch = (uint64_t)time(NULL) / session->config.epoch_seconds;
 	if (session->hints.valid && session->hints.epoch == epoch)
 		return;
 	session->hints.valid = true;

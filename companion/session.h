@@ -36,6 +36,7 @@ struct session_config {
 	struct radio *radio;
 	struct keyring *keyring;
 	const char *name;        /* the companion's own */
+	unsigned epoch_seconds;  /* of the hints: EPOCH_SECONDS outside tests */
 	uint64_t renew_after_us; /* 0: a minute before the session's life ends (pairing/limits.h) */
 };
 

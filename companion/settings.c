@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "pairing/record.h"
 
 #define PORT_LIMIT 65535
 
@@ -15,6 +16,7 @@ int settings_read(struct settings *ret, const char *path, bool optional) {
 		.socket = "/run/lanyard/companiond/http.socket",
 		.port = 8620,
 		.page = LANYARD_PAGE_FOLDER,
+		.epoch_seconds = EPOCH_SECONDS,
 	};
 	const struct config_key keys[] = {
 		{ "companion", "name", CONFIG_TEXT, settings.name, sizeof(settings.name) },
@@ -25,6 +27,7 @@ int settings_read(struct settings *ret, const char *path, bool optional) {
 		{ "wifi", "supplicant_control", CONFIG_TEXT, settings.supplicant_control, sizeof(settings.supplicant_control) },
 		{ "wifi", "interface", CONFIG_TEXT, settings.interface, sizeof(settings.interface) },
 		{ "test", "link_socket", CONFIG_TEXT, settings.link_socket, sizeof(settings.link_socket) },
+		{ "test", "epoch_s", CONFIG_NUMBER, &settings.epoch_seconds, EPOCH_SECONDS },
 		{ "test", "renew_seconds", CONFIG_NUMBER, &settings.renew_seconds, 0 },
 	};
 	int result = config_read(path, keys, ELEMENTS(keys));
@@ -41,6 +44,10 @@ int settings_read(struct settings *ret, const char *path, bool optional) {
 	}
 	if (!*settings.supplicant_control != !*settings.interface) {
 		log_line(LOG_LEVEL_ERROR, "config", "%s: [wifi] needs both supplicant_control and interface", path);
+		return -EINVAL;
+	}
+	if (settings.epoch_seconds == 0) {
+		log_line(LOG_LEVEL_ERROR, "config", "%s: [test] epoch_s must be at least 1", path);
 		return -EINVAL;
 	}
 	if (!*settings.adapter && !*settings.link_socket)

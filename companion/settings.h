@@ -15,6 +15,7 @@ struct settings {
 	char interface[16];
 	char link_socket[90];   /* docs/test-link.md; "" outside tests. ".media" is appended to it */
 	unsigned renew_seconds; /* tests only: renew sessions after this, 0 for the usual */
+	unsigned epoch_seconds; /* tests only: must be the camera's */
 };
 
 /* Sets the defaults, then reads the file; one that is missing is no error when `optional`. 0, or a negative errno after a log

@@ -226,7 +226,7 @@ class World:
         assert shown["pairing"]["code"] == code, (shown, code)
         camera.do("confirm")
         camera.do("window closed")
-        return companion.wait_status(lambda s: s["state"] == "live")
+        return companion.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] != "unknown")
 
     def open_wifi(self):
         assert self.companion.ask("POST", "/api/wifi").status == 202
