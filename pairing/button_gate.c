@@ -1,6 +1,6 @@
 #include "pairing/button_gate.h"
 
-#define CLICK_US SECOND_US
+#define CLICK_US (3 * SECOND_US) /* a thumb in a wet glove is slow; longer is a hand on the camera by accident */
 
 void button_gate_init(struct button_gate *gate) {
 	*gate = (struct button_gate){ 0 };

@@ -105,7 +105,7 @@ static const struct story stories[] = {
 	  0 },
 	{ "event click", 0, 0, { { 100, EVENT_DOWN }, { 300, EVENT_UP } }, 3000, 0, 1 },
 	{ "function click", 0, 0, { { 100, FUNCTION_DOWN }, { 300, FUNCTION_UP } }, 3000, 0, 1 },
-	{ "long press is no click", 0, 0, { { 100, EVENT_DOWN }, { 1200, EVENT_UP } }, 3000, 0, 0 },
+	{ "long press is no click", 0, 0, { { 100, EVENT_DOWN }, { 3200, EVENT_UP } }, 5000, 0, 0 },
 	{ "a press of both is no click",
 	  0,
 	  0,
