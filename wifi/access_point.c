@@ -26,6 +26,10 @@ struct access_point {
 	enum access_point_state state;
 	enum reason reason; /* STOPPING: what `off` will say */
 	struct wifi_credentials credentials;
+
+	/* The station that completed the four-way handshake. */
+	bool has_station;
+	uint8_t station[MAC_SIZE];
 };
 
 static int write_ssid(void *context, char *out, size_t capacity) {
@@ -102,6 +106,11 @@ static enum wifi_verdict judge_disabled(void *context, const char *text, size_t 
 	return off ? WIFI_VERDICT_GOOD : WIFI_VERDICT_REFUSED;
 }
 
+/* One station may be joined. Until it is, strangers who associate and never prove the key (each of them holds a place for
+ * seconds) must not be able to keep it out; from then on nobody else is even answered. */
+#define OPEN_SLOTS "SET max_num_sta 16"
+#define CLOSE_SLOTS "SET max_num_sta 1"
+
 /* Everything that the network's safety rests on is set each time, whatever hostapd's configuration file says. The BSSID is set
  * by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
 static const struct wifi_step start_script[] = {
@@ -112,7 +121,8 @@ static const struct wifi_step start_script[] = {
 	{ .text = "SET wpa_key_mgmt WPA-PSK WPA-PSK-SHA256" },
 	{ .text = "SET rsn_pairwise CCMP" },
 	{ .text = "SET ieee80211w 2" },
-	{ .text = "SET max_num_sta 1" },
+	{ .text = OPEN_SLOTS },
+	{ .text = "SET ap_max_inactivity 15" }, /* seconds; a companion that vanished frees its place */
 	{ .text = "SET ap_isolate 1" },
 	{ .write = write_hidden },
 	{ .write = write_hw_mode },
@@ -219,6 +229,7 @@ static void enter_state(struct access_point *ap, enum access_point_state state, 
 	ap->deadline = sd_event_source_disable_unref(ap->deadline);
 	switch (state) {
 	case ACCESS_POINT_STARTING:
+		ap->has_station = false;
 		if (wifi_control_is_open(ap->control)) {
 			set_deadline(ap, ap->environment->timing->access_point_start);
 			wifi_script_run(&ap->script, start_script, ELEMENTS(start_script));
@@ -227,6 +238,7 @@ static void enter_state(struct access_point *ap, enum access_point_state state, 
 		}
 		break;
 	case ACCESS_POINT_UP:
+		wifi_credentials_wipe(&ap->credentials); /* hostapd has them: one copy less */
 		wifi_script_stop(&ap->script);
 		ap->callbacks.up(ap->context);
 		break;
@@ -291,11 +303,37 @@ static void event_while_starting(struct access_point *ap, const struct wifi_even
 	}
 }
 
+static void station_connected(struct access_point *ap, const uint8_t mac[MAC_SIZE]) {
+	if (ap->has_station) {
+		/* Within the moment before CLOSE_SLOTS took effect. */
+		char command[WIFI_COMMAND_LIMIT];
+		if (memcmp(ap->station, mac, MAC_SIZE) == 0)
+			return;
+		log_line(LOG_LEVEL_NOTICE, AREA, "%s: a second station was sent away", ap->interface);
+		snprintf(command, sizeof(command), "DEAUTHENTICATE %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		         mac[4], mac[5]);
+		(void)wifi_control_send(ap->control, command, NULL, NULL);
+		return;
+	}
+	ap->has_station = true;
+	memcpy(ap->station, mac, MAC_SIZE);
+	(void)wifi_control_send(ap->control, CLOSE_SLOTS, NULL, NULL);
+	ap->callbacks.joined(ap->context, mac);
+}
+
+static void station_disconnected(struct access_point *ap, const uint8_t mac[MAC_SIZE]) {
+	if (!ap->has_station || memcmp(ap->station, mac, MAC_SIZE) != 0)
+		return; /* one that had been sent away, or never proved the key */
+	ap->has_station = false;
+	(void)wifi_control_send(ap->control, OPEN_SLOTS, NULL, NULL);
+	ap->callbacks.left(ap->context, mac);
+}
+
 static void event_while_up(struct access_point *ap, const struct wifi_event *event) {
 	if (event->kind == WIFI_EVENT_STATION_CONNECTED && event->has_mac) {
-		ap->callbacks.joined(ap->context, event->mac);
+		station_connected(ap, event->mac);
 	} else if (event->kind == WIFI_EVENT_STATION_DISCONNECTED && event->has_mac) {
-		ap->callbacks.left(ap->context, event->mac);
+		station_disconnected(ap, event->mac);
 	} else if (event->kind == WIFI_EVENT_PSK_MISMATCH) {
 		log_reason(LOG_LEVEL_NOTICE, AREA, REASON_JOIN_REFUSED, "%s: a station tried another key", ap->interface);
 	} else if (event->kind == WIFI_EVENT_AP_DISABLED || event->kind == WIFI_EVENT_INTERFACE_DISABLED ||

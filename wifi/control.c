@@ -86,7 +86,10 @@ static int open_socket(struct wifi_control *control, struct wpa_ctrl **ret, sd_e
 	int r = fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0; /* the library leaves it inheritable */
 	if (r == 0)
 		r = sd_event_add_io(control->event, ret_source, descriptor, EPOLLIN, readable, control);
+	if (r >= 0) /* before timers: an answer that has arrived counts, even when this process was held up past the deadline */
+		r = sd_event_source_set_priority(*ret_source, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0) {
+		*ret_source = sd_event_source_disable_unref(*ret_source);
 		wpa_ctrl_close(ctrl);
 		return r;
 	}

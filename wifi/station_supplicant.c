@@ -324,8 +324,11 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		}
 		break;
 	case STATION_JOINING:
-		break; /* the deadline runs on */
+		/* The deadline runs on. wpa_supplicant has the key: one copy less. */
+		wifi_credentials_wipe(&s->credentials);
+		break;
 	case STATION_ADDRESSING:
+		wifi_credentials_wipe(&s->credentials);
 		if (port->watch(port->context, &s->watch, s->event, s->interface, address_usable, s) < 0)
 			enter_state(s, STATION_LEAVING, REASON_JOIN_LOST);
 		break;

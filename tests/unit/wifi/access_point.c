@@ -10,19 +10,6 @@
 #include "fake_daemon.h"
 #include "wifi/access_point_on.h"
 
-/* Short, but far above what an answer takes on a busy machine. */
-static const struct wifi_timing timing = {
-	.reopen = WIFI_MILLISECONDS(5),
-	.open = WIFI_MILLISECONDS(300),
-	.command = WIFI_MILLISECONDS(80),
-	.ping = WIFI_MILLISECONDS(20),
-	.access_point_start = WIFI_MILLISECONDS(400),
-	.access_point_stop = WIFI_MILLISECONDS(300),
-	.join = WIFI_MILLISECONDS(400),
-	.leave = WIFI_MILLISECONDS(300),
-	.rescan = WIFI_MILLISECONDS(2),
-};
-
 struct fixture {
 	sd_event *event;
 	struct fake_daemon fake;
@@ -78,16 +65,10 @@ static void fixture_start(struct fixture *f) {
 	fake_start(&f->fake, FAKE_HOSTAPD, f->event);
 	f->port = (struct fake_port){ .up = true, .event = f->event };
 	f->port_operations = fake_port_operations(&f->port);
-	f->environment = (struct wifi_environment){ &timing, random_system(), &f->port_operations, f->fake.folder };
+	f->environment = (struct wifi_environment){ &fake_timing, random_system(), &f->port_operations, f->fake.folder };
 	wifi_credentials_make(&f->credentials, random_system(), false, 2437);
 	hex_encode(f->psk_hex, f->credentials.psk, PSK_SIZE);
 	assert_int_equal(access_point_new_on(&f->ap, f->event, f->fake.path, "wlan0", &f->environment, &callbacks, f), 0);
-}
-
-static void fixture_stop(struct fixture *f) {
-	access_point_free(f->ap);
-	fake_stop(&f->fake);
-	sd_event_unref(f->event);
 }
 
 static uint64_t now_us(void) {
@@ -106,6 +87,14 @@ static uint64_t now_us(void) {
 			assert_true(sd_event_run((f)->event, 10000) >= 0); \
 		} \
 	} while (0)
+
+static void fixture_stop(struct fixture *f) {
+	access_point_free(f->ap);
+	if (f->fake.source) /* alive: it is told that nobody listens any longer */
+		RUN_UNTIL(f, f->fake.monitor_length == 0);
+	fake_stop(&f->fake);
+	sd_event_unref(f->event);
+}
 
 static bool overwritten(const struct fixture *f) {
 	return strcmp(f->fake.psk, f->psk_hex) != 0;
@@ -147,6 +136,40 @@ static void test_up_and_down(void **state) {
 	assert_true(overwritten(&f));
 	access_point_stop(f.ap); /* off already: nothing more is heard */
 	assert_int_equal(f.offs, 1);
+	fixture_stop(&f);
+}
+
+/* One station is joined at a time; strangers before it do not take its place. */
+static void test_one_station(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	assert_string_equal(f.fake.stations, "16");
+	fake_say(&f.fake, "<3>AP-STA-POSSIBLE-PSK-MISMATCH 02:00:00:00:00:08");
+	fake_say(&f.fake, "<3>AP-STA-DISCONNECTED 02:00:00:00:00:08"); /* never joined, so it does not leave */
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, strcmp(f.fake.stations, "1") == 0);
+	assert_int_equal(f.joins, 1);
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:0a");
+	RUN_UNTIL(&f, strcmp(f.fake.last, "DEAUTHENTICATE 02:00:00:00:00:0a") == 0);
+	fake_say(&f.fake, "<3>AP-STA-DISCONNECTED 02:00:00:00:00:0a");
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09"); /* rekeyed: the same station */
+	fake_say(&f.fake, "<3>AP-STA-DISCONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, f.leaves > 0);
+	assert_int_equal(f.joins, 1);
+	assert_int_equal(f.leaves, 1);
+	RUN_UNTIL(&f, strcmp(f.fake.stations, "16") == 0);
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, f.joins == 2);
+	/* A new use begins without a station. */
+	access_point_stop(f.ap);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 2);
+	fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09");
+	RUN_UNTIL(&f, f.joins == 3);
 	fixture_stop(&f);
 }
 
@@ -331,6 +354,20 @@ static void test_went_down_on_its_own(void **state) {
 	}
 }
 
+/* A hostapd that is just starting says AP-ENABLED for itself: not before ours is sent. */
+static void test_foreign_enabled(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	wait_tidy(&f);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	fake_say(&f.fake, "<3>AP-ENABLED ");
+	RUN_UNTIL(&f, f.ups == 1);
+	assert_true(f.fake.enabled);
+	assert_string_equal(f.fake.psk, f.psk_hex);
+	fixture_stop(&f);
+}
+
 static void test_never_enables(void **state) {
 	(void)state;
 	struct fixture f;
@@ -460,6 +497,7 @@ static void test_without_privilege(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_up_and_down),
+		cmocka_unit_test(test_one_station),
 		cmocka_unit_test(test_ssid_bytes),
 		cmocka_unit_test(test_passphrase),
 		cmocka_unit_test(test_bad_credentials),
@@ -467,6 +505,7 @@ int main(void) {
 		cmocka_unit_test(test_every_fault_while_stopping),
 		cmocka_unit_test(test_killed_while_up),
 		cmocka_unit_test(test_went_down_on_its_own),
+		cmocka_unit_test(test_foreign_enabled),
 		cmocka_unit_test(test_never_enables),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_stop_while_absent),

@@ -9,7 +9,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LATE_MICROSECONDS 200000
+/* After the command's deadline. */
+#define LATE_MICROSECONDS 400000
+
+const struct wifi_timing fake_timing = {
+	.reopen = WIFI_MILLISECONDS(5),
+	.open = WIFI_MILLISECONDS(300),
+	.command = WIFI_MILLISECONDS(200),
+	.ping = WIFI_MILLISECONDS(20),
+	.access_point_start = WIFI_MILLISECONDS(2000),
+	.access_point_stop = WIFI_MILLISECONDS(1500),
+	.join = WIFI_MILLISECONDS(2000),
+	.leave = WIFI_MILLISECONDS(1500),
+	.rescan = WIFI_MILLISECONDS(2),
+};
 
 static void reply(struct fake_daemon *fake, const struct sockaddr_un *to, socklen_t to_length, const void *text, size_t length) {
 	(void)sendto(fake->descriptor, text, length, MSG_DONTWAIT, (const struct sockaddr *)to, to_length);
@@ -52,7 +65,8 @@ static const char *hostapd_answer(struct fake_daemon *fake, const char *command)
 	    (answer = take(command, "SET ssid2 ", fake->ssid, sizeof(fake->ssid))) ||
 	    (answer = take(command, "SET bssid ", fake->bssid, sizeof(fake->bssid))) ||
 	    (answer = take(command, "SET channel ", fake->channel, sizeof(fake->channel))) ||
-	    (answer = take(command, "SET ", NULL, 0)))
+	    (answer = take(command, "SET max_num_sta ", fake->stations, sizeof(fake->stations))) ||
+	    (answer = take(command, "DEAUTHENTICATE ", NULL, 0)) || (answer = take(command, "SET ", NULL, 0)))
 		return answer;
 	return "UNKNOWN COMMAND\n";
 }
@@ -203,6 +217,8 @@ static void fake_bind(struct fake_daemon *fake) {
 	assert_true(fake->descriptor >= 0);
 	assert_true(bind(fake->descriptor, (struct sockaddr *)&address, sizeof(address)) == 0);
 	assert_true(sd_event_add_io(fake->event, &fake->source, fake->descriptor, EPOLLIN, readable, fake) >= 0);
+	/* It stands for another process: it gets its turn before any of our timers. */
+	assert_true(sd_event_source_set_priority(fake->source, 2 * SD_EVENT_PRIORITY_IMPORTANT) >= 0);
 }
 
 void fake_start(struct fake_daemon *fake, enum fake_kind kind, sd_event *event) {

@@ -55,7 +55,7 @@ struct fake_daemon {
 	bool mac_random;    /* wpa_supplicant: mac_addr 1 */
 	bool enabled;       /* hostapd: beaconing; wpa_supplicant: has a network */
 	bool never_enables; /* hostapd: ENABLE answers OK and nothing follows */
-	char psk[128], ssid[128], bssid[64], channel[16];
+	char psk[128], ssid[128], bssid[64], channel[16], stations[8];
 	unsigned pmksa_flushes;
 	char last[256];
 };
@@ -67,6 +67,9 @@ void fake_kill(struct fake_daemon *fake);
 void fake_restart(struct fake_daemon *fake);
 void fake_stop(struct fake_daemon *fake);
 void fake_say(struct fake_daemon *fake, const char *event_line);
+
+/* Short, but far above what an answer takes on a busy machine. */
+extern const struct wifi_timing fake_timing;
 
 struct fake_port {
 	bool up, forbidden;

@@ -10,19 +10,6 @@
 #include "fake_daemon.h"
 #include "wifi/station_on.h"
 
-/* Short, but far above what an answer takes on a busy machine. */
-static const struct wifi_timing timing = {
-	.reopen = WIFI_MILLISECONDS(5),
-	.open = WIFI_MILLISECONDS(300),
-	.command = WIFI_MILLISECONDS(80),
-	.ping = WIFI_MILLISECONDS(20),
-	.access_point_start = WIFI_MILLISECONDS(400),
-	.access_point_stop = WIFI_MILLISECONDS(300),
-	.join = WIFI_MILLISECONDS(400),
-	.leave = WIFI_MILLISECONDS(300),
-	.rescan = WIFI_MILLISECONDS(2),
-};
-
 struct fixture {
 	sd_event *event;
 	struct fake_daemon fake;
@@ -69,7 +56,7 @@ static void fixture_start(struct fixture *f, bool random_mac) {
 	fake_start(&f->fake, FAKE_SUPPLICANT, f->event);
 	f->port = (struct fake_port){ .up = true, .addresses = true, .event = f->event };
 	f->port_operations = fake_port_operations(&f->port);
-	f->environment = (struct wifi_environment){ &timing, random_system(), &f->port_operations, f->fake.folder };
+	f->environment = (struct wifi_environment){ &fake_timing, random_system(), &f->port_operations, f->fake.folder };
 	wifi_credentials_make(&f->credentials, random_system(), false, 2437);
 	hex_encode(f->psk_hex, f->credentials.psk, PSK_SIZE);
 	assert_int_equal(station_supplicant_new_on(&f->station, f->event, f->fake.path, "wlan0", random_mac, &f->environment,
