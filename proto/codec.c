@@ -30,7 +30,7 @@ int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, 
 static bool has_body(const lanyard_Message *message) {
 	switch (message->which_kind) {
 	case lanyard_Message_request_tag:
-		return message->kind.request.which_body != 0 && message->kind.request.id != 0;
+		return message->kind.request.id != 0; /* a body of a later version is unknown here: the camera says so */
 	case lanyard_Message_response_tag:
 		return message->kind.response.id != 0; /* a bare success or failure has no body */
 	case lanyard_Message_event_tag:

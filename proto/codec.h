@@ -14,7 +14,8 @@
 
 /* 0 and *ret_length, or -EMSGSIZE when it does not fit `capacity`. */
 int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, size_t *ret_length);
-/* 0, or -EBADMSG when the bytes are not a Message with exactly one member (and one body). *ret_message is wiped on failure. */
+/* 0, or -EBADMSG when the bytes are not a Message with exactly one member (and, in an event, one body). A request's body may be
+ * one that only a later version knows: then which_body is 0. *ret_message is wiped on failure. */
 int codec_decode(const uint8_t *bytes, size_t length, lanyard_Message *ret_message);
 /* The same for the media channel. */
 int codec_encode_media(const lanyard_MediaMessage *message, uint8_t *out, size_t capacity, size_t *ret_length);
