@@ -405,6 +405,7 @@ static int build_wifi(struct daemon *d) {
 		.recorder = d->recorder,
 		.frequency_mhz = s->ap_frequency,
 		.idle_us = s->idle_s * SECOND_US,
+		.timing = &handover_timing_default,
 		.counters = &d->status.counters,
 	};
 	return handover_new(&d->handover, d->event, &config, &handover_handlers, d);

@@ -12,15 +12,16 @@
 #include "cam-radio/media.h"
 #include "wire/wire.h"
 
-/* The port has deadlines of its own for what hostapd and wpa_supplicant do, with better reasons; these catch a port that forgets.
- */
-#define START_US (20 * SECOND_US)
-#define JOIN_US (30 * SECOND_US)
-#define STOP_US (15 * SECOND_US)
-/* On a crowded channel joining takes a phone many seconds. */
-#define PEER_US (60 * SECOND_US)
-/* The companion waits on the same network, a few metres away; SYN is repeated after 1, 3 and 7 s. */
-#define DIAL_US (10 * SECOND_US)
+const struct handover_timing handover_timing_default = {
+	.start = 20 * SECOND_US,
+	.join = 30 * SECOND_US,
+	.stop = 15 * SECOND_US,
+	/* On a crowded channel joining takes a phone many seconds. */
+	.peer = 60 * SECOND_US,
+	/* The companion waits on the same network, a few metres away; SYN is repeated after 1, 3 and 7 s. */
+	.dial = 10 * SECOND_US,
+};
+
 /* Three frames of the media channel: one that is being sent, one that waits, and room for one more. */
 #define QUEUE_LIMIT ((size_t)3 * 66 * 1024)
 
@@ -252,7 +253,7 @@ static void on_station_off(void *context, enum reason reason) {
 /* --- dialling --- */
 
 static void enter_dialling(struct handover *h) {
-	int result = wifi_port_dial(h->config.port, h->address, h->port, DIAL_US);
+	int result = wifi_port_dial(h->config.port, h->address, h->port, h->config.timing->dial);
 	if (result < 0) {
 		log_line(LOG_LEVEL_WARNING, "wifi", "the companion cannot be dialled: %s", strerror(-result));
 		begin_stopping(h, result == -EINVAL ? REASON_REQUEST_INVALID : REASON_DIAL_FAILED);
@@ -363,19 +364,19 @@ static uint64_t state_time_us(const struct handover *h, enum state state) {
 	case IDLE:
 		break;
 	case AP_STARTING:
-		return START_US;
+		return h->config.timing->start;
 	case AP_UP:
-		return PEER_US;
+		return h->config.timing->peer;
 	case STATION_JOINING:
-		return JOIN_US;
+		return h->config.timing->join;
 	case DIALLING:
-		return DIAL_US + SECOND_US;
+		return h->config.timing->dial + SECOND_US; /* the port tells it first */
 	case AUTHENTICATING:
-		return HANDSHAKE_US + SECOND_US;
+		return HANDSHAKE_US + SECOND_US; /* the channel tells it first */
 	case MEDIA_READY:
 		return h->config.idle_us;
 	case STOPPING:
-		return STOP_US;
+		return h->config.timing->stop;
 	}
 	return UINT64_MAX;
 }

@@ -20,6 +20,19 @@ struct handover;
 struct keyring;
 struct recorder;
 
+/* How long each stage may take, microseconds. */
+struct handover_timing {
+	/* The port has deadlines of its own for what hostapd and wpa_supplicant do, with better reasons; these three catch a port
+	 * that forgets. */
+	uint64_t start, join, stop;
+	/* From the access point being up to the companion saying that it has joined. */
+	uint64_t peer;
+	/* Until the companion has accepted the connection. */
+	uint64_t dial;
+};
+
+extern const struct handover_timing handover_timing_default;
+
 struct handover_config {
 	struct wifi_port *port; /* outlives it; its callbacks are taken over */
 	const struct random_source *random;
@@ -28,6 +41,7 @@ struct handover_config {
 	struct recorder *recorder;
 	unsigned frequency_mhz; /* of the access point */
 	uint64_t idle_us;       /* a media channel that carries nothing for this long ends */
+	const struct handover_timing *timing;
 	struct counters *counters;
 };
 
