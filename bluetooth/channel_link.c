@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "bluetooth/address.h"
+#include "bluetooth/socket.h"
 #include "link/connecting.h"
 
 /* Connections that the kernel keeps until we accept them; more are refused by the kernel. They are accepted at once, so this
@@ -32,9 +33,9 @@ static struct sockaddr_l2 l2cap_address(const uint8_t address[6], uint8_t type, 
 
 /* A socket of the adapter, ready to listen or to connect. A descriptor or a negative errno. */
 static int open_channel_socket(const uint8_t adapter_address[6], uint16_t psm) {
-	int file = socket(AF_BLUETOOTH, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, BTPROTO_L2CAP);
+	int file = bluetooth_socket(SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, BTPROTO_L2CAP);
 	if (file < 0)
-		return -errno;
+		return file;
 	/* The public address names the adapter here also when it shows another one on the air (Privacy = device). */
 	struct sockaddr_l2 local = l2cap_address(adapter_address, BDADDR_LE_PUBLIC, psm);
 	const struct bt_security security = { .level = BT_SECURITY_LOW };

@@ -11,6 +11,7 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "bluetooth/socket.h"
 #include "cam-radio/daemon.h"
 #include "crypto/crypto.h"
 
@@ -114,9 +115,22 @@ static int add_signals(sd_event *event) {
 	return result < 0 ? result : sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
 }
 
+/* Before anything else makes a socket. */
+static int enter_wifi_namespace(const char *path) {
+	if (path[0] == '\0')
+		return 0;
+	int result = bluetooth_socket_enter_namespace(path);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "cam-radiod", "[wifi] namespace %s cannot be entered: %s", path, strerror(-result));
+	return result;
+}
+
 static int run(const struct options *options) {
 	static struct settings settings;
 	int result = settings_read(&settings, options->config);
+	if (result < 0)
+		return result;
+	result = enter_wifi_namespace(settings.wifi_namespace);
 	if (result < 0)
 		return result;
 	result = crypto_start();

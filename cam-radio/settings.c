@@ -30,6 +30,7 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "buttons", "function_key", CONFIG_NUMBER, &s->function_key, KEY_MAX },
 		{ "wifi", "hostapd_control", CONFIG_TEXT, s->hostapd_control, sizeof(s->hostapd_control) },
 		{ "wifi", "ap_interface", CONFIG_TEXT, s->ap_interface, sizeof(s->ap_interface) },
+		{ "wifi", "namespace", CONFIG_TEXT, s->wifi_namespace, sizeof(s->wifi_namespace) },
 		{ "wifi", "ap_frequency", CONFIG_NUMBER, &s->ap_frequency, 0 },
 		{ "wifi", "supplicant_control", CONFIG_TEXT, s->supplicant_control, sizeof(s->supplicant_control) },
 		{ "wifi", "station_interface", CONFIG_TEXT, s->station_interface, sizeof(s->station_interface) },

@@ -10,6 +10,7 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "bluetooth/socket.h"
 #include "companion/daemon.h"
 #include "crypto/crypto.h"
 
@@ -73,9 +74,22 @@ static bool parse_options(int count, char **arguments, struct options *options, 
 	return true;
 }
 
+/* Before anything else makes a socket. */
+static int enter_wifi_namespace(const char *path) {
+	if (path[0] == '\0')
+		return 0;
+	int result = bluetooth_socket_enter_namespace(path);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "companiond", "[wifi] namespace %s cannot be entered: %s", path, strerror(-result));
+	return result;
+}
+
 static int run(const struct options *options) {
 	static struct settings settings;
 	int result = settings_read(&settings, options->config, !options->config_given);
+	if (result < 0)
+		return result;
+	result = enter_wifi_namespace(settings.wifi_namespace);
 	if (result < 0)
 		return result;
 	result = crypto_start();

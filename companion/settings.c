@@ -25,6 +25,7 @@ int settings_read(struct settings *ret, const char *path, bool optional) {
 		{ "http", "port", CONFIG_NUMBER, &settings.port, PORT_LIMIT },
 		{ "http", "page", CONFIG_TEXT, settings.page, sizeof(settings.page) },
 		{ "wifi", "supplicant_control", CONFIG_TEXT, settings.supplicant_control, sizeof(settings.supplicant_control) },
+		{ "wifi", "namespace", CONFIG_TEXT, settings.wifi_namespace, sizeof(settings.wifi_namespace) },
 		{ "wifi", "interface", CONFIG_TEXT, settings.interface, sizeof(settings.interface) },
 		{ "test", "link_socket", CONFIG_TEXT, settings.link_socket, sizeof(settings.link_socket) },
 		{ "test", "epoch_s", CONFIG_NUMBER, &settings.epoch_seconds, EPOCH_SECONDS },

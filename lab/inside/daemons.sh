@@ -33,9 +33,11 @@ lab_camera() {
 		lab_config "$folder/camera.conf" buttons function_device "Lanyard lab buttons of $host"
 		lab_config "$folder/camera.conf" wifi hostapd_control "$folder/hostapd/wlan0"
 		lab_config "$folder/camera.conf" wifi ap_interface wlan0
+		# The kernel has Bluetooth only in the first namespace: the daemon starts there and enters its host's.
+		lab_config "$folder/camera.conf" wifi namespace "/run/netns/$host"
 	fi
 	mkdir -p "$folder/camera"
-	lab_start_on "$host" camera cam-radiod --config "$folder/camera.conf" --state "$folder/camera" --instance "$host" "$@"
+	lab_start "$host-camera" cam-radiod --config "$folder/camera.conf" --state "$folder/camera" --instance "$host" "$@"
 	lab_wait 10 "lab_on_bus org.lanyard.Camera.$host || ! lab_alive $host-camera" "cam-radiod of $host"
 	lab_alive "$host-camera" || lab_fail "cam-radiod of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-camera.log")"
 }
@@ -51,7 +53,7 @@ lab_recorder() {
 		lab_config "$folder/recorder.conf" video framerate 5
 	fi
 	mkdir -p "$folder/recorder"
-	lab_start_on "$host" recorder cam-recorder --config "$folder/recorder.conf" --state "$folder/recorder" --instance "$host" "$@"
+	lab_start "$host-recorder" cam-recorder --config "$folder/recorder.conf" --state "$folder/recorder" --instance "$host" "$@"
 	lab_wait 30 "lab_on_bus org.lanyard.Recorder.$host || ! lab_alive $host-recorder" "cam-recorder of $host"
 	lab_alive "$host-recorder" || lab_fail "cam-recorder of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-recorder.log")"
 }
@@ -64,6 +66,7 @@ lab_companion() {
 		lab_config "$folder/companion.conf" companion name "$host"
 		lab_config "$folder/companion.conf" companion adapter "$(lab_adapter "$host")"
 		lab_config "$folder/companion.conf" http socket "$(lab_companion_socket "$host")"
+		lab_config "$folder/companion.conf" wifi namespace "/run/netns/$host"
 		lab_config "$folder/companion.conf" http page "$(realpath "$LAB/..")/companion/web/dist"
 		if [ -S "$folder/supplicant/wlan0" ]; then
 			lab_config "$folder/companion.conf" wifi supplicant_control "$folder/supplicant/wlan0"
@@ -72,7 +75,7 @@ lab_companion() {
 	fi
 	mkdir -p "$folder/companion" "$folder/http"
 	chmod 700 "$folder/http"
-	lab_start_on "$host" companion companiond --config "$folder/companion.conf" --state "$folder/companion" "$@"
+	lab_start "$host-companion" companiond --config "$folder/companion.conf" --state "$folder/companion" "$@"
 	lab_wait 10 "lab_answers '$host' || ! lab_alive $host-companion" "companiond of $host"
 	lab_alive "$host-companion" || lab_fail "companiond of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-companion.log")"
 }
