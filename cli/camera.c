@@ -12,6 +12,8 @@
 #define CAMERA_NAME "org.lanyard.Camera"
 #define CAMERA_PATH "/org/lanyard/Camera1"
 #define CAMERA_INTERFACE "org.lanyard.Camera1"
+#define INSTANCE_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+#define INSTANCE_LIMIT 64
 #define CALL_TIMEOUT_US (5 * 1000000ull) /* a hung daemon must not hang the command */
 
 struct camera {
@@ -21,6 +23,11 @@ struct camera {
 
 static enum cli_exit camera_open(const struct cli_call *call, struct camera *camera) {
 	const char *instance = cli_value(call, "instance");
+	if (instance &&
+	    (!*instance || strspn(instance, INSTANCE_CHARACTERS) != strlen(instance) || strlen(instance) > INSTANCE_LIMIT)) {
+		output_error("--instance wants a name of letters, digits, - and _");
+		return CLI_USAGE;
+	}
 	snprintf(camera->name, sizeof(camera->name), instance ? "%s.%s" : "%s", CAMERA_NAME, instance);
 	int result = sd_bus_open_system(&camera->bus);
 	if (result < 0) {
@@ -90,7 +97,7 @@ static void key_to_snake(char *out, size_t capacity, const char *key) {
 	out[at] = '\0';
 }
 
-static enum cli_exit camera_properties(struct camera *camera, json_t **ret) {
+static enum cli_exit camera_properties(struct camera *camera, bool json, json_t **ret) {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *reply = NULL;
 	int result = sd_bus_call_method(camera->bus, camera->name, CAMERA_PATH, "org.freedesktop.DBus.Properties", "GetAll",
@@ -120,6 +127,8 @@ static enum cli_exit camera_properties(struct camera *camera, json_t **ret) {
 			sd_bus_message_exit_container(reply);
 		}
 	sd_bus_message_unref(reply);
+	if (!json)
+		output_clean(object);
 	*ret = object;
 	return CLI_DONE;
 }
@@ -153,7 +162,7 @@ enum cli_exit cli_camera_status(const struct cli_call *call) {
 	json_t *status;
 	enum cli_exit result = camera_open(call, &camera);
 	if (result == CLI_DONE)
-		result = camera_properties(&camera, &status);
+		result = camera_properties(&camera, call->json, &status);
 	if (result == CLI_DONE) {
 		if (call->json)
 			output_json(status);
@@ -185,7 +194,7 @@ static void print_buttons(const struct cli_call *call, json_t *buttons) {
 
 static enum cli_exit buttons_once(struct camera *camera, const struct cli_call *call, json_t **last) {
 	json_t *status;
-	enum cli_exit result = camera_properties(camera, &status);
+	enum cli_exit result = camera_properties(camera, call->json, &status);
 	if (result != CLI_DONE)
 		return result;
 	json_t *buttons = json_object_get(status, "buttons");
@@ -205,14 +214,24 @@ static int properties_changed(sd_bus_message *message, void *changed, sd_bus_err
 	return 0;
 }
 
+/* Hears of changed properties, and of a daemon that ends: then the next look at it says so. */
+static bool watch_camera(struct camera *camera, bool *changed) {
+	char owner[256];
+	snprintf(owner, sizeof(owner),
+	         "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%"
+	         "s'",
+	         camera->name);
+	return sd_bus_match_signal(camera->bus, NULL, camera->name, CAMERA_PATH, "org.freedesktop.DBus.Properties",
+	                           "PropertiesChanged", properties_changed, changed) >= 0 &&
+	       sd_bus_add_match(camera->bus, NULL, owner, properties_changed, changed) >= 0;
+}
+
 enum cli_exit cli_camera_buttons(const struct cli_call *call) {
 	struct camera camera = { 0 };
 	enum cli_exit result = camera_open(call, &camera);
 	json_t *last = NULL;
 	bool changed = true;
-	if (result == CLI_DONE && !cli_value(call, "once") &&
-	    sd_bus_match_signal(camera.bus, NULL, camera.name, CAMERA_PATH, "org.freedesktop.DBus.Properties",
-	                        "PropertiesChanged", properties_changed, &changed) < 0) {
+	if (result == CLI_DONE && !cli_value(call, "once") && !watch_camera(&camera, &changed)) {
 		output_error("cannot listen on the system bus [internal]");
 		result = CLI_FAILED;
 	}

@@ -134,7 +134,58 @@ static enum cli_exit run_command(const struct cli_command *command, int count, c
 	return command->run(&call);
 }
 
+/* --------------------------------------------------------------------------------------------------------------- completion */
+
+static void offer(const char *prefix, const char *word, const char *begun) {
+	char whole[64];
+	snprintf(whole, sizeof(whole), "%s%s", prefix, word);
+	if (strncmp(whole, begun, strlen(begun)) == 0)
+		puts(whole);
+}
+
+static void complete_option(const struct cli_command *command, const char *begun) {
+	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && command->options[i].name; i++)
+		offer("--", command->options[i].name, begun);
+	offer("--", "json", begun);
+	offer("--", "help", begun);
+}
+
+/* What may follow, one word a line: for shells (packaging/bash-completion). words: those after "lanyard", the last one begun,
+ * maybe empty. Where a value or an operand is due nothing is offered, and the shell offers files. */
+static void complete(int count, char **words) {
+	const char *begun = count > 0 ? words[count - 1] : "", *group = "";
+	if (count <= 1) {
+		for (size_t i = 0; i < cli_command_count; i++) {
+			if (strcmp(cli_commands[i].group, group) != 0)
+				offer("", cli_commands[i].group, begun);
+			group = cli_commands[i].group;
+		}
+		offer("--", "help", begun);
+		offer("--", "version", begun);
+		return;
+	}
+	if (count == 2) {
+		for (size_t i = 0; i < cli_command_count; i++)
+			if (strcmp(cli_commands[i].group, words[0]) == 0)
+				offer("", cli_commands[i].name, begun);
+		return;
+	}
+	const struct cli_command *command = find(words[0], words[1]);
+	const char *before = count > 3 ? words[count - 2] : "";
+	if (!command)
+		return;
+	for (size_t i = 0; strncmp(before, "--", 2) == 0 && i < CLI_OPTIONS_LIMIT && command->options[i].name; i++)
+		if (command->options[i].argument && strcmp(before + 2, command->options[i].name) == 0)
+			return;
+	if (*begun == '-' || command->operands_most == 0)
+		complete_option(command, begun);
+}
+
 enum cli_exit cli_run(int argument_count, char **arguments) {
+	if (argument_count > 0 && strcmp(arguments[0], "--complete") == 0) {
+		complete(argument_count - 1, arguments + 1);
+		return CLI_DONE;
+	}
 	if (argument_count < 1) {
 		print_overview(stderr);
 		return CLI_USAGE;

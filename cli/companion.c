@@ -44,6 +44,8 @@ static enum cli_exit get(const struct cli_call *call, const char *path, json_t *
 		output_error("companiond's answer is not what this version expects [internal]");
 		return CLI_FAILED;
 	}
+	if (!call->json)
+		output_clean(answer.body);
 	*ret = answer.body;
 	return CLI_DONE;
 }
@@ -332,16 +334,19 @@ enum cli_exit cli_companion_play(const struct cli_call *call) {
 	}
 	FILE *out = to_stdout ? stdout : fopen(name, "wbxe");
 	if (!out) {
-		output_error("%s cannot be created: %s", name, strerror(errno));
+		output_error("%s cannot be created: %s [request-invalid]", name, strerror(errno));
 		return CLI_FAILED;
 	}
 	enum cli_exit result = http_download(socket_of(call), path, out);
 	if (fflush(out) != 0 && result == CLI_DONE) {
-		output_error("the video could not be written: %s", strerror(errno));
+		output_error("the video could not be written: %s [disk-full]", strerror(errno));
 		result = CLI_FAILED;
 	}
-	if (!to_stdout)
+	if (!to_stdout) {
 		fclose(out);
+		if (result != CLI_DONE) /* half a video would pass for a whole one */
+			(void)unlink(name);
+	}
 	return result;
 }
 

@@ -2,15 +2,50 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#define ERROR_LIMIT 1024
+
+/* C0, DEL, and C1 (which in UTF-8 is C2 80 to C2 9F). */
+static void clean_text(char *text) {
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < 0x20 || *c == 0x7f) {
+			*c = '?';
+		} else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
+			c[0] = '?';
+			c[1] = '?';
+		}
+	}
+}
+
+void output_clean(json_t *value) {
+	const char *key;
+	json_t *member;
+	size_t i;
+	json_object_foreach(value, key, member) output_clean(member);
+	json_array_foreach(value, i, member) output_clean(member);
+	if (!json_is_string(value))
+		return;
+	char *copy = strdup(json_string_value(value));
+	if (!copy || json_string_length(value) != strlen(copy)) {
+		json_string_set(value, "?"); /* a zero byte inside */
+	} else {
+		clean_text(copy);
+		json_string_set(value, copy);
+	}
+	free(copy);
+}
+
 void output_error(const char *format, ...) {
+	char text[ERROR_LIMIT];
 	va_list arguments;
 	va_start(arguments, format);
-	fputs("lanyard: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	clean_text(text);
+	fprintf(stderr, "lanyard: %s\n", text);
 }
 
 enum cli_exit output_failure(const char *code, const char *sentence) {

@@ -16,6 +16,9 @@ enum cli_exit output_failure(const char *code, const char *sentence);
 enum cli_exit output_reason(enum reason reason);
 /* Prints and frees. */
 void output_json(json_t *value);
+/* Replaces control characters in every text inside, for printing to a person: names come from whoever sent the advert, and a
+ * terminal obeys escape sequences. Keys are left: they are ours. */
+void output_clean(json_t *value);
 
 /* "1.4 MB"; "3:07"; "2026-05-04 12:13:14" in local time. */
 void output_size(char out[OUTPUT_SIZE_TEXT], uint64_t bytes);

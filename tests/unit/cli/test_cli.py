@@ -1,0 +1,254 @@
+"""`lanyard` itself against the real daemons over the test link (docs/test-link.md), and its texts against what documents it."""
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(here, "..", "companion"))
+
+from harness import BUILD, Companion, Lines  # noqa: E402
+from test_camera import KEY_MENU, KEY_RECORD, RECORDINGS, RealCamera, missing  # noqa: E402
+
+PROGRAM = os.path.join(BUILD, "bin", "lanyard")
+SOURCE = os.path.abspath(os.path.join(here, "..", "..", ".."))
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def run(*words, environment=None, binary=False):
+    done = subprocess.run([PROGRAM, *words], capture_output=True, timeout=90, stdin=subprocess.DEVNULL, env=environment)
+    return done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode()
+
+
+def complete(*words):
+    return run("--complete", *words)[1].split()
+
+
+def commands():
+    """(group, name) of every subcommand, as the program itself knows them."""
+    groups = [word for word in complete("") if not word.startswith("--")]
+    return [(group, name) for group in groups for name in complete(group, "")]
+
+
+def options(group, name):
+    return [word for word in complete(group, name, "-")]
+
+
+class Documents(unittest.TestCase):
+    def test_overview_has_every_command(self):
+        status, text, _ = run("--help")
+        self.assertEqual(status, DONE)
+        self.assertGreater(len(commands()), 10)
+        for group, name in commands():
+            self.assertRegex(text, rf"(?m)^  lanyard {group} {name} ")
+
+    def test_help_has_every_option(self):
+        for group, name in commands():
+            status, text, _ = run(group, name, "--help")
+            self.assertEqual(status, DONE)
+            for option in options(group, name):
+                self.assertRegex(text, rf"(?m)^  {option}\b", f"{group} {name}")
+
+    def test_man_page_has_them_all_and_nothing_else(self):
+        with open(os.path.join(SOURCE, "docs", "man", "lanyard.1")) as file:
+            page = file.read().replace("\\-", "-")
+        documented = {}
+        current = None
+        for line in page.splitlines():
+            if match := re.match(r"\.SS lanyard (\S+) (\S+)", line):
+                current = documented.setdefault((match[1], match[2]), set())
+            elif line.startswith(".SH"):
+                current = None
+            elif current is not None and (match := re.match(r"\.B[IR]? (--[a-z]+)", line)):
+                current.add(match[1])
+        self.assertEqual(set(documented), set(commands()))
+        for group, name in commands():
+            own = set(options(group, name)) - {"--json", "--help"}
+            self.assertEqual(documented[group, name], own, f"{group} {name}")
+        for code in ("--json", "--help", "--version"):
+            self.assertIn(code, page)
+
+    def test_bash_completion_offers_the_same(self):
+        script = os.path.join(SOURCE, "packaging", "bash-completion", "lanyard")
+        probe = (f'source {script}; COMP_WORDS=(lanyard companion pla); COMP_CWORD=2; _lanyard; echo "${{COMPREPLY[*]}}";'
+                 'COMP_WORDS=(lanyard companion play --out); COMP_CWORD=3; _lanyard; echo "${COMPREPLY[*]}"')
+        environment = dict(os.environ, PATH=os.path.dirname(PROGRAM) + ":" + os.environ["PATH"])
+        done = subprocess.run(["bash", "-c", probe], capture_output=True, text=True, env=environment)
+        self.assertEqual((done.stdout, done.stderr), ("play\n--output\n", ""))
+
+
+class Alone(unittest.TestCase):
+    """No daemon is there."""
+
+    def test_usage(self):
+        for words in ([], ["camera"], ["nothing"], ["camera", "nothing"], ["companion", "play"], ["companion", "list", "--limit"],
+                      ["companion", "list", "--limit", "0"], ["companion", "list", "--limit", "101"], ["companion", "list", "--limit", "x"],
+                      ["companion", "list", "--before", "../x"], ["companion", "play", "../../etc"], ["companion", "play", "a" * 33],
+                      ["companion", "tag", "a" * 32, "--position", "91,0"], ["companion", "tag", "a" * 32, "--position", "1"],
+                      ["companion", "tag", "a" * 32, "--position", "1,2,3"], ["companion", "tag", "a" * 32, "--position", "nan,0"],
+                      ["companion", "tag", "a" * 32, "--note", b"\xff"], ["companion", "scan", "--seconds", "61"],
+                      ["camera", "status", "--instance", "a b"], ["camera", "status", "--instance", ""]):
+            status, out, error = run(*words)
+            self.assertEqual((status, out), (USAGE, ""), words)
+            self.assertTrue(error, words)
+
+    def test_companiond_missing(self):
+        for words in (["status"], ["scan"], ["pair"], ["list"], ["ap"], ["close"], ["forget"], ["tag", "a" * 32], ["play", "a" * 32]):
+            status, out, error = run("companion", *words, "--socket", "/nonexistent/socket")
+            self.assertEqual((status, out), (FAILED, ""), words)
+            self.assertRegex(error, r"^lanyard: companiond does not answer on /nonexistent/socket.*\[link-failed\]\n$")
+
+    def test_bus_missing(self):
+        environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nonexistent/bus")
+        for words in (["status"], ["buttons"], ["forget"]):
+            status, out, error = run("camera", *words, environment=environment)
+            self.assertEqual((status, out), (FAILED, ""), words)
+            self.assertRegex(error, r"^lanyard: the system bus cannot be reached: .*\[internal\]\n$")
+
+
+@unittest.skipIf(missing(), f"not built: {missing()}")
+class WithDaemons(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="lanyard-cli-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.real = RealCamera(self.folder)
+        self.addCleanup(self.real.close)
+        self.daemon = Companion(self.folder, self.real.link)
+        self.addCleanup(lambda: self.daemon.stop())
+
+    def camera(self, *words):
+        return run("camera", *words, environment=self.real.environment)
+
+    def companion(self, *words, **options):
+        return run("companion", *words, "--socket", self.daemon.socket, **options)
+
+    def ok(self, answer, text=None):
+        status, out, error = answer
+        self.assertEqual((status, error), (DONE, ""))
+        if text is not None:
+            self.assertEqual(out, text)
+        return out
+
+    def refused(self, answer, code):
+        status, out, error = answer
+        self.assertEqual((status, out), (FAILED, ""))
+        self.assertRegex(error, rf"^lanyard: .+ \[{code}\]\n$")
+
+    def start(self, *words):
+        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = self.real.address
+        lines = Lines([PROGRAM, *words], "stdout")
+        self.addCleanup(lines.stop)
+        return lines
+
+    def pair(self):
+        self.real.press([KEY_RECORD, KEY_MENU], 2.3)
+        self.real.wait("Pairing", "open")
+        pairing = self.start("companion", "pair", "--socket", self.daemon.socket)
+        code = re.match(r"Code (\d{6})\. Press Event", pairing.expect("Code "))[1]
+        self.real.wait("Pairing", "confirming")
+        self.assertEqual(json.loads(self.ok(self.camera("status", "--json")))["pairing_code"], code)
+        self.assertIn(f"code {code}: press Event to confirm", self.ok(self.camera("status")))
+        self.real.press([KEY_RECORD], 0.1)
+        pairing.expect("Paired.")
+        self.assertEqual(pairing.process.wait(10), DONE)
+        self.daemon.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] == "buffering", timeout=40)
+
+    def test_main_job(self):
+        self.assertIn("No camera is paired.", self.ok(self.companion("status")))
+        status = json.loads(self.ok(self.camera("status", "--json")))
+        self.assertEqual((status["serial"], status["pairing"], status["companion"], status["wifi"]), ("TEST-0042", "closed", "", "off"))
+        self.assertIn("Camera TEST-0042 (Test camera)", self.ok(self.camera("status")))
+        self.refused(self.companion("list"), "not-paired")
+
+        near = json.loads(self.ok(self.companion("scan", "--first", "--json")))
+        self.assertEqual(len(near), 1)
+        self.assertIn(near[0]["id"], self.ok(self.companion("scan", "--first")))
+        # The buttons have not been pressed.
+        self.refused(self.companion("pair", near[0]["id"]), "(pairing|link)-closed")  # the camera may close without a word
+
+        self.pair()
+        text = self.ok(self.companion("status"))
+        self.assertIn("Connected to the camera.", text)
+        self.assertIn("TEST-0042", text)
+        self.assertIn("session      live", self.ok(self.camera("status")))
+
+        recordings = json.loads(self.ok(self.companion("list", "--json")))["recordings"]
+        self.assertEqual(len(recordings), RECORDINGS)
+        table = self.ok(self.companion("list")).splitlines()
+        self.assertEqual(len(table), RECORDINGS + 1)
+        for recording, line in zip(recordings, table[1:]):
+            self.assertTrue(line.startswith(recording["id"] + "  20"), line)
+            self.assertIn("complete", line)
+        short = self.ok(self.companion("list", "--limit", "1")).splitlines()
+        self.assertEqual(short[-1], f"There are older ones: --before {recordings[0]['id']}")
+        older = json.loads(self.ok(self.companion("list", "--json", "--before", recordings[0]["id"])))["recordings"]
+        self.assertEqual([r["id"] for r in older], [r["id"] for r in recordings[1:]])
+
+        newest = recordings[0]
+        self.refused(self.companion("play", newest["id"]), "wifi-off")
+        self.ok(self.companion("ap"), "The camera's Wi-Fi is on and the video channel is ready.\n")
+        self.assertEqual(json.loads(self.ok(self.companion("ap", "--json")))["mode"], "media-ready")
+        video = self.ok(self.companion("play", newest["id"], binary=True))
+        self.assertEqual(hashlib.sha256(video).hexdigest(), newest["sha256"])
+        target = os.path.join(self.folder, "video.mp4")
+        self.ok(self.companion("play", newest["id"], "--output", target), "")
+        with open(target, "rb") as file:
+            self.assertEqual(file.read(), video)
+        self.refused(self.companion("play", newest["id"], "--output", target), "request-invalid")  # never over an old file
+        self.refused(self.companion("play", "0" * 32, "--output", target + ".2"), "not-found")
+        self.assertFalse(os.path.exists(target + ".2"))
+
+        answer = self.ok(self.companion("tag", newest["id"], "--category", "Traffic stop", "--case", "2026-004711", "--note", "Grüße",
+                                        "--position", "59.3293,-18.0686"))
+        self.assertEqual(answer, "Saved on the camera, revision 1.\n")
+        self.assertIn("Traffic stop, case 2026-004711", self.ok(self.companion("list")))
+        tag = json.loads(self.ok(self.companion("list", "--json")))["recordings"][0]["tag"]
+        self.assertEqual(tag, {"category": "Traffic stop", "case_number": "2026-004711", "note": "Grüße", "latitude": 59.3293,
+                               "longitude": -18.0686, "revision": 1})
+        self.refused(self.companion("tag", newest["id"], "--category", "x" * 49), "request-invalid")
+
+        self.ok(self.companion("close"), "The camera's Wi-Fi is off.\n")
+        self.real.wait("Wifi", "off")
+        self.assertIn("Connected to the camera.", self.ok(self.companion("status")))
+
+        self.ok(self.companion("forget"), "The companion has no camera now.\n")
+        self.assertIn("No camera is paired.", self.ok(self.companion("status")))
+        self.assertNotEqual(json.loads(self.ok(self.camera("status", "--json")))["companion"], "")
+        if os.geteuid() == 0:
+            self.ok(self.camera("forget"), "The camera has no companion now.\n")
+            self.assertEqual(json.loads(self.ok(self.camera("status", "--json")))["companion"], "")
+        else:
+            self.refused(self.camera("forget"), "not-permitted")
+
+    def test_buttons_live(self):
+        self.assertEqual(self.ok(self.camera("buttons", "--once")), "Event released  Function released\n")
+        shown = self.start("camera", "buttons")
+        shown.expect("Event released  Function released")
+        self.real.press([KEY_RECORD], 0.5)
+        shown.expect("Event pressed   Function released")
+        shown.expect("Event released  Function released")
+        self.real.press([KEY_MENU], 0.5)
+        shown.expect("Event released  Function pressed")
+        # The daemon ends: the command says so instead of waiting for ever.
+        self.real.radio.stop()
+        self.assertEqual(shown.process.wait(10), FAILED)
+        self.refused(self.camera("buttons", "--once"), "link-failed")
+        self.refused(self.camera("status"), "link-failed")
+
+    def test_hung_daemon(self):
+        """Stopped, not dead: the command ends by itself."""
+        os.kill(self.real.radio.process.pid, signal.SIGSTOP)
+        try:
+            self.refused(self.camera("status"), "timeout")
+        finally:
+            os.kill(self.real.radio.process.pid, signal.SIGCONT)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
