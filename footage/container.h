@@ -1,7 +1,7 @@
 /* One recording at rest: AES-256-GCM in numbered chunks. Any range can be read without the rest; a chunk that was changed, moved,
  * taken from another recording or cut off is found (docs/footage.md).
  *
- *   header   magic 8 | version 4 | chunk size 4 | recording id 16 | wrapped key 60
+ *   header   magic 8 | version 4 | chunk size 4 | recording id 16 | wrapped key 68
  *   chunks   ciphertext | tag 16; all but the last hold exactly "chunk size" bytes
  *
  * nonce = 0^4 | chunk number 8; associated data = recording id | chunk number 8 | last 1. The key is new for each recording, and
@@ -36,7 +36,7 @@ void container_writer_free(struct container_writer *writer);
 
 struct container_reader;
 
-/* 0; -ENOENT; -EBADMSG: no container, or its key is not ours; or another negative errno. */
+/* 0; -ENOENT; -EBADMSG: no container, or damaged; -EKEYREJECTED: made with another storage key; or another negative errno. */
 int container_reader_new(struct container_reader **ret, int folder, const char *name, struct keystore *keystore);
 /* The same over an open file, which is taken over also on failure. */
 int container_reader_new_file(struct container_reader **ret, int file, struct keystore *keystore);

@@ -13,8 +13,10 @@
 struct keystore_file {
 	struct keystore base;
 	const struct random_source *random;
-	uint8_t key[AES256_KEY_SIZE];
+	uint8_t key[AES256_KEY_SIZE], id[STORAGE_KEY_ID_SIZE];
 };
+
+static const char id_context[] = "lanyard storage key id v1";
 
 static int seal_with(struct keystore_file *k, const uint8_t *id, const uint8_t *nonce, const uint8_t *in, uint8_t *out,
                      uint8_t *tag) {
@@ -30,19 +32,27 @@ static int seal_with(struct keystore_file *k, const uint8_t *id, const uint8_t *
 static int file_wrap(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE], const uint8_t key[AES256_KEY_SIZE],
                      uint8_t out[WRAPPED_KEY_SIZE]) {
 	struct keystore_file *k = (struct keystore_file *)keystore;
-	k->random->fill(k->random->context, out, GCM_NONCE_SIZE);
-	return seal_with(k, id, out, key, out + GCM_NONCE_SIZE, out + GCM_NONCE_SIZE + AES256_KEY_SIZE);
+	struct writer w = writer_over(out, WRAPPED_KEY_SIZE);
+	if (!k->random)
+		return -EROFS;
+	writer_copy(&w, k->id, STORAGE_KEY_ID_SIZE);
+	uint8_t *nonce = writer_reserve(&w, GCM_NONCE_SIZE), *sealed = writer_reserve(&w, AES256_KEY_SIZE);
+	k->random->fill(k->random->context, nonce, GCM_NONCE_SIZE);
+	return seal_with(k, id, nonce, key, sealed, writer_reserve(&w, GCM_TAG_SIZE));
 }
 
 static int file_unwrap(struct keystore *keystore, const uint8_t id[RECORDING_ID_SIZE], const uint8_t wrapped[WRAPPED_KEY_SIZE],
                        uint8_t key[AES256_KEY_SIZE]) {
 	struct keystore_file *k = (struct keystore_file *)keystore;
+	struct reader r = reader_over(wrapped, WRAPPED_KEY_SIZE);
 	struct gcm *gcm;
+	if (memcmp(reader_take(&r, STORAGE_KEY_ID_SIZE), k->id, STORAGE_KEY_ID_SIZE) != 0)
+		return -EKEYREJECTED;
 	int result = gcm_new(&gcm, k->key);
 	if (result < 0)
 		return result;
-	result = gcm_open(gcm, wrapped, id, RECORDING_ID_SIZE, wrapped + GCM_NONCE_SIZE, AES256_KEY_SIZE,
-	                  wrapped + GCM_NONCE_SIZE + AES256_KEY_SIZE, key);
+	const uint8_t *nonce = reader_take(&r, GCM_NONCE_SIZE), *sealed = reader_take(&r, AES256_KEY_SIZE);
+	result = gcm_open(gcm, nonce, id, RECORDING_ID_SIZE, sealed, AES256_KEY_SIZE, reader_take(&r, GCM_TAG_SIZE), key);
 	gcm_free(gcm);
 	return result;
 }
@@ -53,24 +63,17 @@ static void file_free(struct keystore *keystore) {
 
 static const struct keystore_operations operations = { .wrap = file_wrap, .unwrap = file_unwrap, .free = file_free };
 
-static int load_key(struct keystore_file *k, const struct file_layer *layer, int folder, const char *name) {
+/* Reads and checks the file. 0, -ENOENT, -EBADMSG or another negative errno. */
+static int read_key(struct keystore_file *k, int folder, const char *name) {
 	uint8_t bytes[FILE_SIZE], hash[SHA256_SIZE];
 	size_t length = 0;
 	int result = file_read(folder, name, bytes, sizeof(bytes), &length);
-	if (result == -ENOENT) {
-		k->random->fill(k->random->context, bytes, AES256_KEY_SIZE);
-		sha256(bytes, AES256_KEY_SIZE, bytes + AES256_KEY_SIZE);
-		result = file_replace(layer, folder, name, bytes, sizeof(bytes));
-		length = sizeof(bytes);
-	}
-	if (result == 0 || result == -EFBIG) {
+	if (result == -EFBIG || (result == 0 && length != sizeof(bytes)))
+		result = -EBADMSG;
+	if (result == 0) {
 		sha256(bytes, AES256_KEY_SIZE, hash);
-		if (result < 0 || length != sizeof(bytes) || memcmp(hash, bytes + AES256_KEY_SIZE, SHA256_SIZE) != 0) {
-			log_line(LOG_LEVEL_ERROR, AREA, "%s is damaged and was set aside: recordings made with it cannot be read",
-			         name);
-			file_set_aside(layer, folder, name);
+		if (!bytes_equal_secret(hash, bytes + AES256_KEY_SIZE, SHA256_SIZE))
 			result = -EBADMSG;
-		}
 	}
 	if (result == 0)
 		memcpy(k->key, bytes, AES256_KEY_SIZE);
@@ -78,17 +81,55 @@ static int load_key(struct keystore_file *k, const struct file_layer *layer, int
 	return result;
 }
 
-int keystore_open_file(struct keystore **ret, const struct file_layer *layer, int folder, const char *name,
-                       const struct random_source *random) {
+static int make_key(struct keystore_file *k, const struct file_layer *layer, int folder, const char *name) {
+	uint8_t bytes[FILE_SIZE];
+	k->random->fill(k->random->context, bytes, AES256_KEY_SIZE);
+	sha256(bytes, AES256_KEY_SIZE, bytes + AES256_KEY_SIZE);
+	int result = file_replace(layer, folder, name, bytes, sizeof(bytes));
+	if (result == 0)
+		memcpy(k->key, bytes, AES256_KEY_SIZE);
+	wipe(bytes, sizeof(bytes));
+	return result;
+}
+
+static int load_key(struct keystore_file *k, const struct file_layer *layer, int folder, const char *name) {
+	int result = read_key(k, folder, name);
+	if (result == -EBADMSG) {
+		log_line(LOG_LEVEL_ERROR, AREA,
+		         "%s is damaged: it is set aside, and a new one made; recordings made with the old one "
+		         "cannot be read without it",
+		         name);
+		/* A key file that cannot be set aside must not be overwritten: part of it may still be saved. */
+		result = file_set_aside(layer, folder, name);
+		if (result == 0)
+			result = -ENOENT;
+	}
+	return result == -ENOENT ? make_key(k, layer, folder, name) : result;
+}
+
+static int open_with(struct keystore **ret, const struct file_layer *layer, int folder, const char *name,
+                     const struct random_source *random) {
 	struct keystore_file *k = sodium_malloc(sizeof(*k));
 	if (!k)
 		return -ENOMEM;
 	*k = (struct keystore_file){ .base.operations = &operations, .random = random };
-	int result = load_key(k, layer, folder, name);
+	int result = random ? load_key(k, layer, folder, name) : read_key(k, folder, name);
 	if (result < 0) {
 		sodium_free(k);
 		return result;
 	}
+	uint8_t id[SHA256_SIZE];
+	sha256_two(id_context, sizeof(id_context) - 1, k->key, sizeof(k->key), id);
+	memcpy(k->id, id, sizeof(k->id));
 	*ret = &k->base;
 	return 0;
+}
+
+int keystore_open_file(struct keystore **ret, const struct file_layer *layer, int folder, const char *name,
+                       const struct random_source *random) {
+	return open_with(ret, layer, folder, name, random);
+}
+
+int keystore_open_file_to_read(struct keystore **ret, int folder, const char *name) {
+	return open_with(ret, NULL, folder, name, NULL);
 }

@@ -104,3 +104,21 @@ bool tag_is_valid(const struct recording_tag *tag) {
 	                                       tag->longitude_e7 >= -1800000000 && tag->longitude_e7 <= 1800000000);
 	return position && is_plain_utf8(tag->category) && is_plain_utf8(tag->case_number) && is_plain_utf8(tag->note);
 }
+
+void detail_write(struct writer *w, const struct recording_detail *detail) {
+	writer_u64(w, detail->time_us);
+	write_text(w, detail->key);
+	write_text(w, detail->value);
+}
+
+bool detail_read(struct reader *r, struct recording_detail *ret) {
+	struct recording_detail detail = { .time_us = reader_u64(r) };
+	if (!read_text(r, detail.key, DETAIL_KEY_LIMIT) || !read_text(r, detail.value, DETAIL_VALUE_LIMIT))
+		return false;
+	*ret = detail;
+	return true;
+}
+
+bool detail_is_valid(const struct recording_detail *detail) {
+	return detail->key[0] != '\0' && is_plain_utf8(detail->key) && is_plain_utf8(detail->value);
+}

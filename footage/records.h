@@ -1,4 +1,6 @@
-/* The plaintext inside the sealed files: metadata of a recording, and its tag history. Pure: bytes in, structures out. */
+/* The plaintext inside the sealed files: metadata of a recording, its tag history and its details. Pure: bytes in, structures
+ * out.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -8,15 +10,9 @@
 #include "footage/store.h"
 
 #define META_SIZE_LIMIT 128
-#define TAG_ENTRY_LIMIT (TAG_OPERATION_SIZE + 4 + 8 + 1 + 8 + 1 + TAG_CATEGORY_LIMIT + 1 + TAG_CASE_LIMIT + 2 + TAG_NOTE_LIMIT)
-#define TAG_HISTORY_SIZE_LIMIT (4 + TAG_HISTORY_LIMIT * TAG_ENTRY_LIMIT)
-
-struct tag_entry {
-	uint8_t operation[TAG_OPERATION_SIZE];
-	uint32_t revision; /* from 1 */
-	uint64_t time_us;
-	struct recording_tag tag;
-};
+#define TAG_ENTRY_LIMIT (TAG_OPERATION_SIZE + 4 + 8 + 1 + 8 + 2 + TAG_CATEGORY_LIMIT + 2 + TAG_CASE_LIMIT + 2 + TAG_NOTE_LIMIT)
+#define TAG_HISTORY_SIZE_LIMIT (TAG_HISTORY_LIMIT * TAG_ENTRY_LIMIT)
+#define DETAIL_SIZE_LIMIT (8 + 2 + DETAIL_KEY_LIMIT + 2 + DETAIL_VALUE_LIMIT)
 
 /* Everything but id and tag. */
 void meta_write(struct writer *w, const struct recording *recording);
@@ -25,3 +21,6 @@ void tag_entry_write(struct writer *w, const struct tag_entry *entry);
 bool tag_entry_read(struct reader *r, struct tag_entry *ret);
 /* True for text without control characters within its limit, in valid UTF-8. */
 bool tag_is_valid(const struct recording_tag *tag);
+void detail_write(struct writer *w, const struct recording_detail *detail);
+bool detail_read(struct reader *r, struct recording_detail *ret);
+bool detail_is_valid(const struct recording_detail *detail);

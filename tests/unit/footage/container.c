@@ -149,7 +149,10 @@ static void test_flipped_bytes(void **state) {
 		ssize_t got = read_all("a", &complete);
 		/* In the last chunk it looks like a power cut: shorter, and not complete. */
 		bool last = at >= (off_t)(CONTAINER_HEADER_SIZE + 3 * SEALED);
-		if (last)
+		off_t key_id = CONTAINER_HEADER_SIZE - WRAPPED_KEY_SIZE;
+		if (at >= key_id && at < key_id + STORAGE_KEY_ID_SIZE)
+			assert_int_equal(got, -EKEYREJECTED);
+		else if (last)
 			assert_true(got == 3 * CONTAINER_CHUNK_SIZE && !complete);
 		else
 			assert_int_equal(got, -EBADMSG);
@@ -185,8 +188,41 @@ static void test_other_key_store(void **state) {
 	struct container_reader *reader;
 	make("a", 1, 10);
 	assert_int_equal(keystore_open_file(&other, file_layer_system(), folder.folder, "other", random_system()), 0);
-	assert_int_equal(container_reader_new(&reader, folder.folder, "a", other), -EBADMSG);
+	assert_int_equal(container_reader_new(&reader, folder.folder, "a", other), -EKEYREJECTED);
 	keystore_free(other);
+}
+
+/* A damaged storage key: set aside, and a new one made, because the camera must record. The old one, brought back, opens what it
+ * sealed. */
+static void test_damaged_key(void **state) {
+	(void)state;
+	struct keystore *old, *new, *reading;
+	struct container_reader *reader;
+	struct stat status;
+	bool complete;
+	const int from = folder.folder;
+	assert_int_equal(keystore_open_file(&old, file_layer_system(), from, "storage", random_system()), 0);
+	assert_int_equal(fstatat(from, "storage", &status, 0), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	struct keystore *usual = keystore;
+	keystore = old;
+	make("a", 1, 10);
+	keystore = usual;
+	keystore_free(old);
+	flip("storage", 3);
+	assert_int_equal(keystore_open_file_to_read(&reading, from, "storage"), -EBADMSG);
+	assert_int_equal(keystore_open_file_to_read(&reading, from, "missing"), -ENOENT);
+	assert_int_equal(keystore_open_file(&new, file_layer_system(), from, "storage", random_system()), 0);
+	assert_int_equal(container_reader_new(&reader, from, "a", new), -EKEYREJECTED);
+	keystore_free(new);
+	assert_int_equal(renameat(from, "storage.damaged-1", from, "storage"), 0);
+	flip("storage", 3); /* repaired */
+	assert_int_equal(keystore_open_file_to_read(&reading, from, "storage"), 0);
+	keystore = reading;
+	assert_int_equal(read_all("a", &complete), 10);
+	keystore = usual;
+	assert_true(complete);
+	keystore_free(reading);
 }
 
 /* A full disk: the error is told, and what was whole before stays readable. */
@@ -228,6 +264,7 @@ int main(void) {
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_moved_chunks),
 		cmocka_unit_test(test_other_key_store),
+		cmocka_unit_test(test_damaged_key),
 		cmocka_unit_test(test_disk_full),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -233,8 +233,13 @@ static void test_damage(void **state) {
 	damage(bad, ".meta");
 	damage(tagged, ".tags");
 	store = open_store();
-	assert_null(store_find(store, bad));
 	assert_true(exists(bad, ".meta.damaged-1"));
+	/* The footage itself is whole, and is found again. */
+	const struct recording *found = store_find(store, bad);
+	assert_non_null(found);
+	assert_string_equal(found->reason, RECORDING_REASON_RECOVERED);
+	assert_int_equal(found->state, RECORDING_STATE_COMPLETE);
+	assert_int_equal(store_verify(store, bad), 0);
 	assert_true(exists(tagged, ".tags.damaged-1"));
 	assert_int_equal(store_find(store, tagged)->tag_revision, 0);
 	assert_int_equal(store_verify(store, good), 0);
