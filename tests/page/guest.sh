@@ -15,6 +15,9 @@ mkdir -p "$lab_run/cam1/recorder"
 cp -a "$PAGE_RECORDINGS/." "$lab_run/cam1/recorder/"
 lab_recorder cam1
 lab_camera cam1
+lab_stop cam1-camera
+lab_config "$lab_run/cam1/camera.conf" policy record_stop yes
+lab_camera cam1
 lab_companion phone1
 lab_relay phone1 "$PAGE_PORT"
 echo "@page $(cat "$(lab_companion_token phone1)")"
