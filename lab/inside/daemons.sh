@@ -1,6 +1,5 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Our own daemons on the lab's hosts; sourced by lab.sh. State, configuration and sockets of host HOST are in /run/lab/HOST, so that a
-# shellcheck disable=SC2154 # what lab.sh sets
 # daemon that is stopped and started again finds what it left. Processes: HOST-camera, HOST-recorder, HOST-companion.
 
 lab_on_bus() { # NAME: whether it has an owner on the system bus
