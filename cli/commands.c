@@ -1,11 +1,15 @@
 /* Every subcommand there is. */
 #include "cli/camera.h"
 #include "cli/companion.h"
+#include "cli/footage.h"
 
 #define INSTANCE \
 	{ "instance", "NAME", "which camera daemon, when several run here" }
 #define SOCKET \
 	{ "socket", "PATH", "companiond's socket (default /run/lanyard/companiond/http.socket)" }
+
+#define STATE \
+	{ "state", "DIR", "the recorder's folder (default /var/lib/lanyard/cam-recorder)" }
 
 const struct cli_command cli_commands[] = {
 	{ .group = "camera",
@@ -98,5 +102,37 @@ const struct cli_command cli_commands[] = {
 	  .summary = "switches the camera's Wi-Fi off",
 	  .options = { SOCKET },
 	  .run = cli_companion_close },
+	{ .group = "footage",
+	  .name = "list",
+	  .operands = "",
+	  .summary = "the recordings stored here, newest first",
+	  .options = { STATE },
+	  .run = cli_footage_list },
+	{ .group = "footage",
+	  .name = "show",
+	  .operands = "ID",
+	  .summary = "one recording with all its tags and details",
+	  .options = { STATE },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_footage_show },
+	{ .group = "footage",
+	  .name = "verify",
+	  .operands = "[ID...]",
+	  .summary = "checks recordings against what was noted at capture",
+	  .details = "Every chunk must authenticate and the whole have the SHA-256 noted at capture. Without ID, all of them.\n"
+	             "A recording that was cut short has no such hash: it is good as far as it goes.",
+	  .options = { STATE },
+	  .operands_most = 8,
+	  .run = cli_footage_verify },
+	{ .group = "footage",
+	  .name = "export",
+	  .operands = "ID",
+	  .summary = "decrypts a recording to an MP4 file",
+	  .details = "The file is checked while it is written; one that fails the check is not kept.",
+	  .options = { STATE, { "output", "FILE", "a new file, or - for standard output" } },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_footage_export },
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
