@@ -214,10 +214,13 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
 	session->path->peer.address_type = sighting->address_type;
 	int result = path_dial(session->path);
-	if (result < 0)
-		session_search_again(session, REASON_CONNECT_FAILED, true);
-	else
+	if (result >= 0) {
 		session_enter(session, SESSION_DIALLING);
+		return;
+	}
+	if (session->failures == 0)
+		log_line(LOG_LEVEL_WARNING, "session", "the camera was heard but cannot be dialled: %s", strerror(-result));
+	session_search_again(session, REASON_CONNECT_FAILED, true);
 }
 
 /* --- links --- */

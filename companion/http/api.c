@@ -186,6 +186,8 @@ static void handle_pair(struct api *api, struct http_request *request, const cha
 		http_reply_empty(request, MHD_HTTP_ACCEPTED);
 	if (result >= 0)
 		parts->pairing_reason = REASON_OK;
+	else if (result != -EBUSY && result != -ENETDOWN)
+		log_line(LOG_LEVEL_ERROR, "http", "pairing cannot begin: %s", strerror(-result));
 }
 
 static void handle_pair_stop(struct api *api, struct http_request *request, const char *id) {
@@ -513,8 +515,14 @@ void api_status_changed(struct api *api) {
 	events_status_changed(api->events);
 	if (handover_state(api->config.parts->handover) != HANDOVER_OFF)
 		return;
-	while (api->closing)
-		pending_reply_reason(api->closing, REASON_OK);
+	struct pending *waiting = api->closing;
+	api->closing = NULL;
+	while (waiting) {
+		struct pending *pending = waiting;
+		waiting = pending->next;
+		pending->link = NULL; /* the list is ours alone now */
+		pending_reply_reason(pending, REASON_OK);
+	}
 }
 
 void api_recording_changed(struct api *api, const lanyard_Recording *recording) {

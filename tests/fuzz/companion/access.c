@@ -44,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	if (request.api && !request.local && !request.authorization)
 		abort();
+	if (!request.host)
+		abort();
 	if (strncasecmp(request.host, "127.0.0.1", 9) != 0 && strncasecmp(request.host, "localhost", 9) != 0 &&
 	    strncmp(request.host, "[::1]", 5) != 0)
 		abort();

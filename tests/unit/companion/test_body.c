@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,6 +107,29 @@ static void deep_and_long(void **state) {
 	assert_int_equal(parse_tag("{\"note\":\"[[[[[[\\\"[[[[\"}", &tag), REASON_OK);
 }
 
+/* The parser recurses: on a small stack only the limit keeps a deep body from overflowing it. */
+static void *parse_deep(void *context) {
+	(void)context;
+	static char text[4000];
+	memset(text, '[', sizeof(text) / 2);
+	memset(text + sizeof(text) / 2, ']', sizeof(text) / 2);
+	lanyard_Tag tag;
+	return body_parse_tag(text, sizeof(text), &tag) == REASON_BODY_INVALID ? text : NULL;
+}
+
+static void depth_is_bounded(void **state) {
+	(void)state;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	void *result = NULL;
+	assert_int_equal(pthread_attr_init(&attributes), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attributes, 64 * 1024), 0);
+	assert_int_equal(pthread_create(&thread, &attributes, parse_deep, NULL), 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_non_null(result);
+	pthread_attr_destroy(&attributes);
+}
+
 static void other_bodies(void **state) {
 	(void)state;
 	char token[TOKEN_TEXT_SIZE], camera[CAMERA_ID_SIZE + 1];
@@ -129,7 +153,7 @@ static void other_bodies(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_tag),     cmocka_unit_test(bad_tags),     cmocka_unit_test(lengths_are_bytes),
-		cmocka_unit_test(deep_and_long), cmocka_unit_test(other_bodies),
+		cmocka_unit_test(deep_and_long), cmocka_unit_test(other_bodies), cmocka_unit_test(depth_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
