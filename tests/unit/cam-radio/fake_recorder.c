@@ -286,6 +286,8 @@ static int on_writable(sd_event_source *source, int file, uint32_t revents, void
 		return 0;
 	}
 	uint64_t end = w->end < w->recorder->damaged_at ? w->end : w->recorder->damaged_at;
+	if (end < w->at)
+		end = w->at;
 	size_t length = w->live || end - w->at > sizeof(bytes) ? sizeof(bytes) : (size_t)(end - w->at);
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = fake_byte(w->recording, w->at + i);
