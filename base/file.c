@@ -58,8 +58,8 @@ static int write_whole(const struct file_layer *layer, int file, const uint8_t *
 		ssize_t written = layer->write(layer->context, file, bytes, length);
 		if (written == -EINTR)
 			continue;
-		if (written < 0)
-			return (int)written;
+		if (written <= 0)
+			return written < 0 ? (int)written : -EIO;
 		bytes += written;
 		length -= (size_t)written;
 	}
@@ -127,9 +127,28 @@ int file_set_aside(const struct file_layer *layer, int folder, const char *name)
 	return -EEXIST;
 }
 
+/* A power cut may otherwise take a new folder away with everything in it that was synced. A parent that we may write to but not
+ * open cannot be synced by us. */
+static int sync_parent(int folder) {
+	int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return errno == EACCES ? 0 : -errno;
+	int result = fsync(parent) < 0 ? -errno : 0;
+	close(parent);
+	return result;
+}
+
 int folder_open(const char *path) {
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	bool made = mkdir(path, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return -errno;
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return folder < 0 ? -errno : folder;
+	if (folder < 0)
+		return -errno;
+	int result = made ? sync_parent(folder) : 0;
+	if (result < 0) {
+		close(folder);
+		return result;
+	}
+	return folder;
 }

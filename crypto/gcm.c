@@ -1,33 +1,33 @@
 /* AES-256-GCM on libcrypto: uses the AES and carry-less multiplication instructions of x86 and ARM. NIST SP 800-38D. */
-#include "crypto/crypto.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "crypto/crypto.h"
+#include "crypto/start.h"
 
+/* GCM only ever encrypts with its block cipher, so one key schedule serves both directions. */
 struct gcm {
-	EVP_CIPHER_CTX *seal, *open; /* the key schedule is kept in each */
+	EVP_CIPHER_CTX *context;
 };
 
-static EVP_CIPHER_CTX *context_new(const uint8_t *key, int sealing) {
-	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-	if (context && EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, key, NULL, sealing) != 1) {
-		EVP_CIPHER_CTX_free(context);
-		return NULL;
-	}
-	return context;
+/* Found once per process, by crypto_start: looking it up costs more than sealing a short message. */
+static EVP_CIPHER *cipher;
+
+int gcm_start(void) {
+	if (!cipher)
+		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return cipher ? 0 : -EIO;
 }
 
 int gcm_new(struct gcm **ret, const uint8_t key[AES256_KEY_SIZE]) {
 	struct gcm *gcm = calloc(1, sizeof(*gcm));
 	if (!gcm)
 		return -ENOMEM;
-	gcm->seal = context_new(key, 1);
-	gcm->open = context_new(key, 0);
-	if (!gcm->seal || !gcm->open) {
+	gcm->context = EVP_CIPHER_CTX_new();
+	if (!gcm->context || gcm_start() < 0 || EVP_CipherInit_ex(gcm->context, cipher, NULL, key, NULL, 1) != 1) {
 		gcm_free(gcm);
 		return -ENOMEM;
 	}
@@ -38,8 +38,7 @@ int gcm_new(struct gcm **ret, const uint8_t key[AES256_KEY_SIZE]) {
 void gcm_free(struct gcm *gcm) {
 	if (!gcm)
 		return;
-	EVP_CIPHER_CTX_free(gcm->seal); /* cleanses the key schedule */
-	EVP_CIPHER_CTX_free(gcm->open);
+	EVP_CIPHER_CTX_free(gcm->context); /* cleanses the key schedule */
 	free(gcm);
 }
 
@@ -54,10 +53,10 @@ int gcm_seal(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
 	int written;
 	if (length > INT_MAX || associated_length > INT_MAX)
 		return -EIO;
-	bool good = EVP_CipherInit_ex(gcm->seal, NULL, NULL, NULL, nonce, 1) == 1 &&
-	            update(gcm->seal, NULL, associated, associated_length) && update(gcm->seal, out, in, length) &&
-	            EVP_CipherFinal_ex(gcm->seal, nothing, &written) == 1 &&
-	            EVP_CIPHER_CTX_ctrl(gcm->seal, EVP_CTRL_GCM_GET_TAG, GCM_TAG_SIZE, tag) == 1;
+	bool good = EVP_CipherInit_ex(gcm->context, NULL, NULL, NULL, nonce, 1) == 1 &&
+	            update(gcm->context, NULL, associated, associated_length) && update(gcm->context, out, in, length) &&
+	            EVP_CipherFinal_ex(gcm->context, nothing, &written) == 1 &&
+	            EVP_CIPHER_CTX_ctrl(gcm->context, EVP_CTRL_GCM_GET_TAG, GCM_TAG_SIZE, tag) == 1;
 	if (good)
 		return 0;
 	wipe(out, length);
@@ -70,10 +69,10 @@ int gcm_open(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
 	int written;
 	if (length > INT_MAX || associated_length > INT_MAX)
 		return -EBADMSG;
-	bool good = EVP_CipherInit_ex(gcm->open, NULL, NULL, NULL, nonce, 0) == 1 &&
-	            update(gcm->open, NULL, associated, associated_length) && update(gcm->open, out, in, length) &&
-	            EVP_CIPHER_CTX_ctrl(gcm->open, EVP_CTRL_GCM_SET_TAG, GCM_TAG_SIZE, (void *)tag) == 1 &&
-	            EVP_CipherFinal_ex(gcm->open, nothing, &written) == 1;
+	bool good = EVP_CipherInit_ex(gcm->context, NULL, NULL, NULL, nonce, 0) == 1 &&
+	            update(gcm->context, NULL, associated, associated_length) && update(gcm->context, out, in, length) &&
+	            EVP_CIPHER_CTX_ctrl(gcm->context, EVP_CTRL_GCM_SET_TAG, GCM_TAG_SIZE, (void *)tag) == 1 &&
+	            EVP_CipherFinal_ex(gcm->context, nothing, &written) == 1;
 	if (good)
 		return 0;
 	wipe(out, length);

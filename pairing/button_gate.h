@@ -12,10 +12,10 @@ enum button { BUTTON_EVENT, BUTTON_FUNCTION, BUTTON_COUNT };
 
 enum button_gate_result {
 	BUTTON_GATE_NOTHING,
-	BUTTON_GATE_HOLDING,        /* both are down in time: feedback for the person */
-	BUTTON_GATE_OPEN,           /* held long enough: open the window now */
-	BUTTON_GATE_FAILED,         /* let go too early or not together: feedback for the person */
-	BUTTON_GATE_EVENT_CLICK,    /* Event alone pressed and released within three seconds: confirms a code, starts a recording */
+	BUTTON_GATE_HOLDING,     /* both are down in time: feedback for the person */
+	BUTTON_GATE_OPEN,        /* held long enough: open the window now */
+	BUTTON_GATE_FAILED,      /* let go too early or not together: feedback for the person */
+	BUTTON_GATE_EVENT_CLICK, /* Event alone pressed and released within three seconds: confirms a code, starts a recording */
 	BUTTON_GATE_FUNCTION_CLICK, /* Function alone: rejects a code */
 };
 

@@ -26,7 +26,8 @@ enum channel_kind {
 struct channel_callbacks {
 	/* Bytes for the link, whole records, in order. */
 	void (*send)(void *context, const uint8_t *bytes, size_t length);
-	/* Camera only: may a pairing begin (window open, tries left, none in progress)? REASON_OK, or why not. */
+	/* Camera only: may a pairing begin (window open, tries left, none in progress)? REASON_OK, or why not. Asked once for
+	 * each well-formed first record of a pairing. */
 	enum reason (*pairing_begin)(void *context);
 	/* Both ends, pairing only: six digits (0-999999) to compare. The camera's person answers through channel_confirm; the
 	 * companion shows them and waits. */
@@ -37,18 +38,22 @@ struct channel_callbacks {
 	 * the acknowledgement may be lost. */
 	int (*commit)(void *context, const struct pairing_record *record);
 	/* The link is authenticated. Camera: the first transport message of the companion has arrived (invariant 4). For a
-	 * pairing it means: paired, both ends have committed; the owner closes the channel. */
+	 * pairing it means: paired, both ends have committed. It carries nothing more; the companion's owner closes it, the
+	 * camera's gives the last record a moment to arrive and then does the same. */
 	void (*live)(void *context);
-	/* One decrypted transport message. */
+	/* One decrypted transport message, at least one byte; `bytes` are valid during the call. Never for a pairing. */
 	void (*message)(void *context, const uint8_t *bytes, size_t length);
-	/* Ended, for this reason. REASON_OK: closed by channel_close(REASON_OK) or after a completed pairing. */
+	/* Ended, for this reason. REASON_OK: closed by channel_close(REASON_OK) or a completed pairing that nobody closed. The
+	 * companion hears why the camera ended a pairing after the code was shown (REASON_CODE_REJECTED, REASON_STORE_FAILED,
+	 * REASON_PAIRING_EXPIRED, ...), if the link lives long enough to tell. */
 	void (*closed)(void *context, enum reason reason);
 };
 
 struct channel_config {
 	const struct random_source *random;
 	const struct static_keys *keys;       /* of this end; outlives the channel */
-	const struct pairing_record *pairing; /* camera: the stored one or NULL; companion: the camera's, NULL for pairing */
+	const struct pairing_record *pairing; /* camera: the stored one or NULL; companion: the camera's, NULL for pairing;
+	                                       * outlives the channel */
 	const uint8_t *media_psk;             /* CHANNEL_MEDIA only: KEY_SIZE bytes, copied */
 	const char *name;    /* own name (camera: serial; companion: its name), at most COMPANION_NAME_LIMIT bytes */
 	size_t record_limit; /* RECORD_LIMIT_BLUETOOTH or RECORD_LIMIT_MEDIA */
@@ -65,16 +70,20 @@ int channel_new_companion(struct channel **ret, const struct channel_config *con
 void channel_free(struct channel *channel);
 
 void channel_receive(struct channel *channel, const uint8_t *bytes, size_t length, uint64_t now_us);
-/* Call when channel_deadline_us has passed. */
+/* Call when channel_deadline_us has passed. A late call is harmless: channel_receive and channel_confirm check by themselves the
+ * deadlines that authentication and the session's life depend on. */
 void channel_tick(struct channel *channel, uint64_t now_us);
 /* Absolute time of the next tick, UINT64_MAX for none. */
 uint64_t channel_deadline_us(const struct channel *channel);
 
 /* Camera: the person confirmed (or rejected) the code. */
 void channel_confirm(struct channel *channel, bool accepted, uint64_t now_us);
-/* Encrypts and sends one transport message. 0, -ENOTCONN when not live, -EMSGSIZE above the record limit. */
+/* Encrypts and sends one transport message of a session or media channel, at least one byte (an empty one keeps the session alive
+ * and is the channel's own affair). 0; -ENOTCONN when not live; -EMSGSIZE when it is longer than record_limit - RECORD_TAG_SIZE.
+ * At the session's message limit the channel ends with REASON_SESSION_EXPIRED and the result is -ENOTCONN. */
 int channel_send(struct channel *channel, const void *bytes, size_t length);
-/* Ends it, `closed` is called. Nothing more is sent: the owner closes the link. */
+/* Ends it, `closed` is called. The owner closes the link. Nothing more is sent, except that the camera's end of a pairing whose
+ * code was shown tells the companion the reason. */
 void channel_close(struct channel *channel, enum reason reason);
 
 bool channel_is_live(const struct channel *channel);

@@ -13,9 +13,9 @@
 /* --- records --- */
 #define RECORD_HEADER_SIZE 2
 #define RECORD_TAG_SIZE 16
-#define RECORD_LIMIT_BLUETOOTH 4112 /* 4,096 bytes of plaintext: the tag costs 0.4 % and one buffer stays small */
-#define RECORD_LIMIT_MEDIA 65535    /* the largest Noise message */
-#define RECORD_STALL_US (5 * SECOND_US)
+#define RECORD_LIMIT_BLUETOOTH 4112     /* 4,096 bytes of plaintext: the tag costs 0.4 % and one buffer stays small */
+#define RECORD_LIMIT_MEDIA 65535        /* the largest Noise message */
+#define RECORD_STALL_US (5 * SECOND_US) /* without a byte inside a record; a slow link is no reason to end it */
 
 /* --- handshakes --- */
 #define PROTOCOL_VERSION_MINIMUM 1
@@ -27,9 +27,11 @@
 
 /* --- sessions --- */
 #define SESSION_LIFE_US (15 * 60 * SECOND_US)
-#define SESSION_MESSAGES (1u << 20)      /* far below the 2^32 blocks at which AES-GCM's bound begins to matter */
-#define SESSION_IDLE_US (60 * SECOND_US) /* the companion pings within this, or the camera frees the link */
+#define SESSION_MESSAGES (1u << 20) /* each way; with the longest records 2^32 blocks, where AES-GCM's bound is still 2^-64 */
+#define SESSION_IDLE_US (60 * SECOND_US)      /* nothing authentic for so long: the other end is gone */
+#define SESSION_PING_US (SESSION_IDLE_US / 3) /* the companion says something this often, so that two may be lost */
 
 #define KEY_SIZE 32
-#define SAS_BITS 20
-#define COMPANION_NAME_LIMIT 32
+#define CODE_VALUES 1000000u         /* six decimal digits, all equally likely */
+#define COMPANION_NAME_LIMIT 32      /* bytes, of either end's name */
+#define HANDSHAKE_PAYLOAD_LIMIT 2048 /* room for a certificate and its signature */

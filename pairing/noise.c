@@ -1,5 +1,6 @@
 #include "pairing/noise.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -206,6 +207,8 @@ static int read_token(struct noise_handshake *hs, enum token token, struct reade
 
 int noise_start(struct noise_handshake *ret, const struct noise_setup *setup) {
 	const struct pattern *pattern = &patterns[setup->pattern];
+	if (pattern->known_statics && !x25519_key_is_valid(setup->peer_key))
+		return -EKEYREJECTED;
 	struct noise_handshake hs = {
 		.pattern = setup->pattern,
 		.initiator = setup->initiator,
@@ -317,6 +320,7 @@ bool noise_is_complete(const struct noise_handshake *hs) {
 int noise_split(struct noise_handshake *hs, struct noise_cipher *ret_send, struct noise_cipher *ret_receive) {
 	uint8_t out[2 * NOISE_HASH_SIZE];
 	struct noise_cipher from_initiator = { 0 }, from_responder = { 0 };
+	assert(noise_is_complete(hs));
 	derive(hs, NULL, 0, out, 2);
 	int result = gcm_new(&from_initiator.gcm, out);
 	if (result == 0)

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "crypto/crypto.h"
 #include "pairing/limits.h"
-#include "pairing/record.h"
+#include "pairing/static_keys.h"
 
 #define NOISE_TAG_SIZE 16
 #define NOISE_HASH_SIZE 32
@@ -46,7 +46,7 @@ struct noise_setup {
 	size_t prologue_length;
 };
 
-/* 0 or -ENOMEM. */
+/* 0, or -EKEYREJECTED when the peer key is not canonical or of low order (KKpsk0). */
 int noise_start(struct noise_handshake *ret, const struct noise_setup *setup);
 /* Bytes that the next message adds to its payload. */
 size_t noise_overhead(const struct noise_handshake *handshake);
@@ -57,7 +57,7 @@ int noise_write(struct noise_handshake *handshake, const uint8_t *payload, size_
  * or of low order), -ENOMEM. */
 int noise_read(struct noise_handshake *handshake, const uint8_t *message, size_t length, uint8_t *payload, size_t *ret_length);
 bool noise_is_complete(const struct noise_handshake *handshake);
-/* After the last message: ciphers for this end. 0 or -ENOMEM. */
+/* After the last message (asserted): ciphers for this end. 0 or -ENOMEM. */
 int noise_split(struct noise_handshake *handshake, struct noise_cipher *ret_send, struct noise_cipher *ret_receive);
 void noise_wipe(struct noise_handshake *handshake);
 

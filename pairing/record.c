@@ -7,9 +7,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 
-#define AREA "pairing"
-
-static const char magic[8] = "LYpairng";
+static const char magic[8] = { 'L', 'Y', 'p', 'a', 'i', 'r', 'n', 'g' };
 #define VERSION 1
 
 void pairing_record_encode(const struct pairing_record *record, uint8_t *out) {
@@ -20,8 +18,9 @@ void pairing_record_encode(const struct pairing_record *record, uint8_t *out) {
 	writer_copy(&w, record->peer_key, KEY_SIZE);
 	writer_copy(&w, record->secret, KEY_SIZE);
 	writer_u64(&w, record->paired_at_s);
-	writer_u8(&w, (uint8_t)strnlen(record->peer_name, COMPANION_NAME_LIMIT));
-	writer_copy(&w, record->peer_name, COMPANION_NAME_LIMIT);
+	size_t name_length = strnlen(record->peer_name, COMPANION_NAME_LIMIT);
+	writer_u8(&w, (uint8_t)name_length);
+	writer_copy(&w, record->peer_name, name_length); /* the rest stays zero */
 	sha256(out, PAIRING_RECORD_SIZE - SHA256_SIZE, out + PAIRING_RECORD_SIZE - SHA256_SIZE);
 }
 
@@ -51,32 +50,22 @@ int pairing_record_decode(const uint8_t *bytes, size_t length, struct pairing_re
 	return good ? 0 : -EBADMSG;
 }
 
-/* Reads a file of a fixed size; one that is damaged is set aside under a name that the log tells. */
-static int load(const struct file_layer *layer, int folder, const char *name, uint8_t *bytes, size_t size) {
-	size_t length;
-	int result = file_read(folder, name, bytes, size, &length);
-	if (result == 0 && length == size)
-		return 0;
-	if (result == 0 || result == -EFBIG) {
-		log_reason(LOG_LEVEL_ERROR, AREA, REASON_RECORD_CORRUPT, "%s has the wrong size and is set aside", name);
-		file_set_aside(layer, folder, name);
-		return -EBADMSG;
-	}
-	return result;
-}
-
 int pairing_record_load(const struct file_layer *layer, int folder, const char *name, struct pairing_record *ret) {
 	uint8_t bytes[PAIRING_RECORD_SIZE];
-	int result = load(layer, folder, name, bytes, sizeof(bytes));
-	if (result == 0) {
-		result = pairing_record_decode(bytes, sizeof(bytes), ret);
-		if (result < 0) {
-			log_reason(LOG_LEVEL_ERROR, AREA, REASON_RECORD_CORRUPT, "%s is damaged and is set aside", name);
-			file_set_aside(layer, folder, name);
-		}
-	}
+	size_t length = 0;
+	int result = file_read(folder, name, bytes, sizeof(bytes), &length);
+	if (result == -EFBIG)
+		result = -EBADMSG;
+	else if (result == 0)
+		result = pairing_record_decode(bytes, length, ret);
 	wipe(bytes, sizeof(bytes));
-	return result;
+	if (result != -EBADMSG)
+		return result;
+	log_reason(LOG_LEVEL_ERROR, "pairing", REASON_RECORD_CORRUPT, "%s is damaged and is set aside", name);
+	int aside = file_set_aside(layer, folder, name);
+	if (aside < 0)
+		log_line(LOG_LEVEL_ERROR, "pairing", "%s could not be set aside: %s", name, strerror(-aside));
+	return -EBADMSG;
 }
 
 int pairing_record_store(const struct file_layer *layer, int folder, const char *name, const struct pairing_record *record) {
@@ -92,46 +81,4 @@ int pairing_record_remove(const struct file_layer *layer, int folder, const char
 	if (result == -ENOENT)
 		return 0;
 	return result < 0 ? result : layer->sync(layer->context, folder);
-}
-
-void static_keys_make(struct static_keys *ret, const struct random_source *random) {
-	random->fill(random->context, ret->secret, KEY_SIZE);
-	x25519_public(ret->public, ret->secret);
-}
-
-int static_keys_load(const struct file_layer *layer, int folder, const char *name, const struct random_source *random,
-                     struct static_keys *ret) {
-	struct static_keys keys;
-	int loaded = load(layer, folder, name, keys.secret, KEY_SIZE), result = loaded;
-	if (loaded == 0) {
-		x25519_public(keys.public, keys.secret);
-	} else if (loaded == -ENOENT || loaded == -EBADMSG) {
-		static_keys_make(&keys, random);
-		int stored = file_replace(layer, folder, name, keys.secret, KEY_SIZE);
-		result = stored < 0 ? stored : loaded == -ENOENT ? 0 : -EBADMSG;
-		loaded = stored;
-	}
-	if (loaded == 0)
-		*ret = keys;
-	wipe(&keys, sizeof(keys));
-	return result;
-}
-
-void static_keys_fingerprint(const uint8_t key[KEY_SIZE], char out[40]) {
-	uint8_t hash[SHA256_SIZE];
-	sha256(key, KEY_SIZE, hash);
-	for (size_t group = 0; group < 8; group++) {
-		hex_encode(out + 5 * group, hash + 2 * group, 2);
-		out[5 * group + 4] = group < 7 ? '-' : '\0';
-	}
-}
-
-void pairing_hint(const struct pairing_record *record, uint64_t epoch, uint8_t out[HINT_SIZE]) {
-	static const char label[] = "lanyard hint v1";
-	uint8_t input[sizeof(label) - 1 + 8], hash[SHA256_SIZE];
-	struct writer w = writer_over(input, sizeof(input));
-	writer_copy(&w, label, sizeof(label) - 1);
-	writer_u64(&w, epoch);
-	hmac_sha256(record->secret, KEY_SIZE, input, sizeof(input), hash);
-	memcpy(out, hash, HINT_SIZE);
 }

@@ -1,18 +1,13 @@
-/* Static keys and the pairing record: what each end remembers of the other. */
+/* The pairing record: what each end remembers of the other. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/file.h"
-#include "base/random.h"
+#include "pairing/hint.h"
 #include "pairing/limits.h"
-
-/* X25519, for Noise only. */
-struct static_keys {
-	uint8_t secret[KEY_SIZE], public[KEY_SIZE];
-};
+#include "pairing/static_keys.h"
 
 struct pairing_record {
 	uint8_t peer_key[KEY_SIZE]; /* the other end's static public key */
@@ -23,8 +18,6 @@ struct pairing_record {
 
 /* File image: magic, version, fields, SHA-256 over all of it (damage, not tampering: the file is 0600). */
 #define PAIRING_RECORD_SIZE 160
-
-void static_keys_make(struct static_keys *ret, const struct random_source *random);
 
 /* PAIRING_RECORD_SIZE bytes. */
 void pairing_record_encode(const struct pairing_record *record, uint8_t *out);
@@ -38,16 +31,3 @@ int pairing_record_load(const struct file_layer *layer, int folder, const char *
 int pairing_record_store(const struct file_layer *layer, int folder, const char *name, const struct pairing_record *record);
 /* 0, also when there was none. */
 int pairing_record_remove(const struct file_layer *layer, int folder, const char *name);
-
-/* Loads the file `name`, making and storing new keys when there is none. 0 or a negative errno; -EBADMSG: damaged, set aside,
- * new keys were made (old pairings are void). */
-int static_keys_load(const struct file_layer *layer, int folder, const char *name, const struct random_source *random,
-                     struct static_keys *ret);
-/* Short fingerprint for people: 8 groups of 4 hexadecimal digits of SHA-256(public key), 40 bytes with its end. */
-void static_keys_fingerprint(const uint8_t key[KEY_SIZE], char out[40]);
-
-/* The hint of a connectable advert: 8 bytes only the paired companion can compute, new each epoch (docs/protocol.md, "Adverts").
- */
-#define HINT_SIZE 8
-#define EPOCH_SECONDS 900u
-void pairing_hint(const struct pairing_record *record, uint64_t epoch, uint8_t out[HINT_SIZE]);
