@@ -8,10 +8,14 @@
 #include <unistd.h>
 
 #define AT_ONCE 64 /* then the loop's other sources get a turn */
+#define EXTRA 2    /* for the end and an error, which must not get lost in a full box */
 
 struct mailbox {
 	pthread_mutex_t mutex;
-	struct mail *ring;
+	pthread_cond_t room;
+	enum mailbox_mode mode;
+	bool closed;
+	struct mail *ring; /* limit + EXTRA */
 	size_t limit, first, count;
 	int file;
 	sd_event_source *source;
@@ -30,8 +34,9 @@ static bool take(struct mailbox *m, struct mail *ret, bool *ret_more) {
 	bool any = m->count > 0;
 	if (any) {
 		*ret = m->ring[m->first];
-		m->first = (m->first + 1) % m->limit;
+		m->first = (m->first + 1) % (m->limit + EXTRA);
 		m->count--;
+		pthread_cond_signal(&m->room);
 	}
 	*ret_more = m->count > 0;
 	pthread_mutex_unlock(&m->mutex);
@@ -67,14 +72,15 @@ static int on_mail(sd_event_source *source, int file, uint32_t events, void *con
 	return 0;
 }
 
-int mailbox_new(struct mailbox **ret, sd_event *event, size_t limit, void (*receive)(void *context, struct mail mail),
-                void *context) {
+int mailbox_new(struct mailbox **ret, sd_event *event, size_t limit, enum mailbox_mode mode,
+                void (*receive)(void *context, struct mail mail), void *context) {
 	struct mailbox *m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	*m = (struct mailbox){ .limit = limit, .file = -1, .receive = receive, .context = context };
+	*m = (struct mailbox){ .mode = mode, .limit = limit, .file = -1, .receive = receive, .context = context };
 	pthread_mutex_init(&m->mutex, NULL);
-	m->ring = calloc(limit, sizeof(*m->ring));
+	pthread_cond_init(&m->room, NULL);
+	m->ring = calloc(limit + EXTRA, sizeof(*m->ring));
 	m->file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int result = !m->ring ? -ENOMEM : m->file < 0 ? -errno : sd_event_add_io(event, &m->source, m->file, EPOLLIN, on_mail, m);
 	if (result < 0) {
@@ -83,6 +89,15 @@ int mailbox_new(struct mailbox **ret, sd_event *event, size_t limit, void (*rece
 	}
 	*ret = m;
 	return 0;
+}
+
+void mailbox_close(struct mailbox *m) {
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->mutex);
+	m->closed = true;
+	pthread_cond_broadcast(&m->room);
+	pthread_mutex_unlock(&m->mutex);
 }
 
 void mailbox_free(struct mailbox *m) {
@@ -96,6 +111,7 @@ void mailbox_free(struct mailbox *m) {
 		mail_drop(&mail);
 	if (m->file >= 0)
 		close(m->file);
+	pthread_cond_destroy(&m->room);
 	pthread_mutex_destroy(&m->mutex);
 	free(m->ring);
 	free(m);
@@ -103,13 +119,17 @@ void mailbox_free(struct mailbox *m) {
 
 bool mailbox_post(struct mailbox *m, struct mail mail) {
 	pthread_mutex_lock(&m->mutex);
-	bool room = m->count < m->limit;
-	if (room)
-		m->ring[(m->first + m->count++) % m->limit] = mail;
+	bool news = mail.kind == MAIL_END || mail.kind == MAIL_ERROR;
+	size_t limit = news ? m->limit + EXTRA : m->limit;
+	while (m->mode == MAILBOX_WAITS && !m->closed && m->count >= limit)
+		pthread_cond_wait(&m->room, &m->mutex);
+	bool taken = !m->closed && m->count < limit;
+	if (taken)
+		m->ring[(m->first + m->count++) % (m->limit + EXTRA)] = mail;
 	pthread_mutex_unlock(&m->mutex);
-	if (room)
+	if (taken)
 		signal_loop(m);
 	else
 		mail_drop(&mail);
-	return room;
+	return taken;
 }

@@ -1,4 +1,4 @@
-/* From GStreamer's threads into the event loop: a bounded queue of buffers behind an eventfd. GStreamer's thread never waits. */
+/* From GStreamer's threads into the event loop: a bounded queue of buffers behind an eventfd. */
 #pragma once
 
 #include <gst/gst.h>
@@ -15,11 +15,17 @@ struct mail {
 
 struct mailbox;
 
+/* What a thread does that finds the box full: a camera does not wait, so the mail is dropped; a file in the making does. */
+enum mailbox_mode { MAILBOX_DROPS, MAILBOX_WAITS };
+
 /* `receive` is called in the loop, once for each mail, in order; it takes over buffer and caps. The mailbox may be freed inside.
  */
-int mailbox_new(struct mailbox **ret, sd_event *event, size_t limit, void (*receive)(void *context, struct mail mail),
-                void *context);
-/* No GStreamer thread may post any more: stop the pipeline first. NULL is allowed. */
+int mailbox_new(struct mailbox **ret, sd_event *event, size_t limit, enum mailbox_mode mode,
+                void (*receive)(void *context, struct mail mail), void *context);
+/* From now on nothing is taken, and no thread waits: before the pipeline is stopped. NULL is allowed. */
+void mailbox_close(struct mailbox *mailbox);
+/* No GStreamer thread may post any more: close it and stop the pipeline first. NULL is allowed. */
 void mailbox_free(struct mailbox *mailbox);
-/* From any thread; takes over buffer and caps. False (and dropped) when the box is full: the loop is stuck. */
+/* From any thread; takes over buffer and caps. False (and dropped) when the box is full (the loop is stuck) or closed. The end
+ * and errors always find room. */
 bool mailbox_post(struct mailbox *mailbox, struct mail mail);

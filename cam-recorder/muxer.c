@@ -69,7 +69,7 @@ int muxer_new(struct muxer **ret, sd_event *event, GstClockTime base_ns, GstCaps
 	if (!m)
 		return -ENOMEM;
 	*m = (struct muxer){ .callbacks = callbacks, .context = context, .base = base_ns };
-	int result = mailbox_new(&m->mailbox, event, QUEUE, on_mail, m);
+	int result = mailbox_new(&m->mailbox, event, QUEUE, MAILBOX_DROPS, on_mail, m);
 	GError *error = NULL;
 	if (result == 0)
 		m->pipeline = gst_parse_launch(
@@ -103,6 +103,7 @@ int muxer_new(struct muxer **ret, sd_event *event, GstClockTime base_ns, GstCaps
 void muxer_free(struct muxer *m) {
 	if (!m)
 		return;
+	mailbox_close(m->mailbox);
 	if (m->pipeline)
 		gst_element_set_state(m->pipeline, GST_STATE_NULL);
 	if (m->bus) {

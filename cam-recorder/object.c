@@ -5,28 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/reason.h"
+#include "cam-recorder/clock.h"
+#include "cam-recorder/details.h"
+#include "cam-recorder/picture.h"
 
 #define RECORDER_NAME "org.lanyard.Recorder"
 #define RECORDER_PATH "/org/lanyard/Recorder1"
 #define RECORDER_INTERFACE "org.lanyard.Recorder1"
 #define ERROR_PREFIX "org.lanyard.Error."
 #define LIST_LIMIT 100
+/* Answers to RequestName (D-Bus specification, org.freedesktop.DBus.RequestName). */
+#define NAME_OWNER 1
+#define NAME_ALREADY_OWNER 4
 
 struct object {
 	sd_bus *bus;
-	sd_bus_slot *slot;
-	const char *serial;
-	int folder;
-	struct store *store;
-	struct recorder *recorder;
-	struct ranges *ranges;
+	sd_bus_slot *slot, *name_slot;
+	const struct object_parts *parts;
 };
 
 /* ------------------------------------------------------------------------------------------------------------------ errors */
@@ -139,7 +139,7 @@ static int on_list(sd_bus_message *call, void *context, sd_bus_error *error) {
 	if (result < 0)
 		return result;
 	size_t count, at = 0;
-	const struct recording *recordings = store_list(o->store, &count);
+	const struct recording *recordings = store_list(o->parts->store, &count);
 	if (limit == 0 || limit > LIST_LIMIT)
 		return fail(error, -EINVAL);
 	if (*before) {
@@ -171,7 +171,7 @@ static int on_get(sd_bus_message *call, void *context, sd_bus_error *error) {
 	int result = sd_bus_message_read(call, "s", &id);
 	if (result < 0)
 		return result;
-	const struct recording *recording = store_find(o->store, id);
+	const struct recording *recording = store_find(o->parts->store, id);
 	if (!recording)
 		return fail(error, -ENOENT);
 	sd_bus_message *reply = NULL;
@@ -192,7 +192,7 @@ static int on_get_thumbnail(sd_bus_message *call, void *context, sd_bus_error *e
 	int result = sd_bus_message_read(call, "s", &id);
 	if (result < 0)
 		return result;
-	result = store_get_thumbnail(o->store, id, jpeg, &length);
+	result = store_get_thumbnail(o->parts->store, id, jpeg, &length);
 	if (result < 0)
 		return fail(error, result);
 	sd_bus_message *reply = NULL;
@@ -211,21 +211,45 @@ static int on_start(sd_bus_message *call, void *context, sd_bus_error *error) {
 	struct object *o = context;
 	const char *reason;
 	int result = sd_bus_message_read(call, "s", &reason);
+	struct details details;
 	if (result >= 0)
-		result = sd_bus_message_skip(call, "a{sv}"); /* details: kept by recorders that have a history of events */
+		result = details_read(call, &details);
 	if (result < 0)
-		return result;
+		return result == -EINVAL ? fail(error, result) : result;
 	if (*reason == '\0' || strlen(reason) > RECORDING_REASON_LIMIT)
 		return fail(error, -EINVAL);
-	result = recorder_start(o->recorder, reason);
-	return result < 0 ? fail(error, result) : sd_bus_reply_method_return(call, "s", recorder_current(o->recorder));
+	result = recorder_start(o->parts->recorder, reason);
+	/* A recording that runs is worth more than a detail that cannot be kept. */
+	if (result >= 0 && details_note(o->parts->recorder, recorder_current(o->parts->recorder), &details) < 0)
+		log_line(LOG_LEVEL_WARNING, "recorder", "a detail of recording %s could not be kept",
+		         recorder_current(o->parts->recorder));
+	return result < 0 ? fail(error, result) : sd_bus_reply_method_return(call, "s", recorder_current(o->parts->recorder));
 }
 
 static int on_stop(sd_bus_message *call, void *context, sd_bus_error *error) {
 	(void)error;
 	struct object *o = context;
-	recorder_stop(o->recorder);
+	const char *reason;
+	int result = sd_bus_message_read(call, "s", &reason);
+	if (result < 0)
+		return result;
+	recorder_stop(o->parts->recorder, reason);
 	return sd_bus_reply_method_return(call, NULL);
+}
+
+static int on_add_details(sd_bus_message *call, void *context, sd_bus_error *error) {
+	struct object *o = context;
+	const char *id;
+	struct details details;
+	int result = sd_bus_message_read(call, "s", &id);
+	if (result >= 0)
+		result = details_read(call, &details);
+	if (result < 0)
+		return result == -EINVAL ? fail(error, result) : result;
+	if (!store_find(o->parts->store, id))
+		return fail(error, -ENOENT);
+	result = details_note(o->parts->recorder, id, &details);
+	return result < 0 ? fail(error, result) : sd_bus_reply_method_return(call, NULL);
 }
 
 static int on_open_range(sd_bus_message *call, void *context, sd_bus_error *error) {
@@ -235,9 +259,9 @@ static int on_open_range(sd_bus_message *call, void *context, sd_bus_error *erro
 	int pipe, result = sd_bus_message_read(call, "stt", &id, &offset, &length);
 	if (result < 0)
 		return result;
-	if (!store_find(o->store, id))
+	if (!store_find(o->parts->store, id))
 		return fail(error, -ENOENT);
-	result = ranges_open(o->ranges, id, offset, length, &pipe, &total);
+	result = ranges_open(o->parts->ranges, id, offset, length, &pipe, &total);
 	if (result < 0)
 		return fail(error, result);
 	result = sd_bus_reply_method_return(call, "ht", pipe, total);
@@ -251,7 +275,7 @@ static int on_open_preview(sd_bus_message *call, void *context, sd_bus_error *er
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(error, -errno);
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
-	int result = recorder_preview(o->recorder, ends[1]);
+	int result = recorder_preview(o->parts->recorder, ends[1]);
 	result = result < 0 ? fail(error, result) : sd_bus_reply_method_return(call, "h", ends[0]);
 	close(ends[0]);
 	return result;
@@ -311,7 +335,6 @@ static int on_set_tag(sd_bus_message *call, void *context, sd_bus_error *error) 
 	struct recording_tag tag = { .has_position = false };
 	uint32_t revision;
 	uint64_t time_us;
-	struct timespec now;
 	int result = sd_bus_message_read(call, "s", &id);
 	if (result >= 0)
 		result = sd_bus_message_read_array(call, 'y', &operation, &operation_length);
@@ -320,10 +343,8 @@ static int on_set_tag(sd_bus_message *call, void *context, sd_bus_error *error) 
 	result = read_tag(call, &tag);
 	if (result >= 0 && operation_length != TAG_OPERATION_SIZE)
 		result = -EINVAL;
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (result >= 0)
-		result = store_set_tag(o->store, id, operation, &tag,
-		                       (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, &revision, &time_us);
+		result = store_set_tag(o->parts->store, id, operation, &tag, utc_us(), &revision, &time_us);
 	if (result < 0)
 		return fail(error, result);
 	object_recording_changed(o, id);
@@ -339,30 +360,54 @@ static int get_state(sd_bus *bus, const char *path, const char *interface, const
 	static const char *const names[] = {
 		[RECORDER_OFF] = "off", [RECORDER_BUFFERING] = "buffering", [RECORDER_EVENT] = "event"
 	};
-	return sd_bus_message_append(reply, "s", names[recorder_state(o->recorder)]);
+	return sd_bus_message_append(reply, "s", names[recorder_state(o->parts->recorder)]);
 }
 
 static int get_current(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                        void *context, sd_bus_error *error) {
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
 	struct object *o = context;
-	return sd_bus_message_append(reply, "s", recorder_current(o->recorder));
+	return sd_bus_message_append(reply, "s", recorder_current(o->parts->recorder));
 }
 
 static int get_serial(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                       void *context, sd_bus_error *error) {
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
 	struct object *o = context;
-	return sd_bus_message_append(reply, "s", o->serial);
+	return sd_bus_message_append(reply, "s", o->parts->serial);
 }
 
 static int get_free_bytes(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                           void *context, sd_bus_error *error) {
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
 	struct object *o = context;
-	struct statvfs status;
-	uint64_t bytes = fstatvfs(o->folder, &status) == 0 ? (uint64_t)status.f_bavail * status.f_frsize : 0;
-	return sd_bus_message_append(reply, "t", bytes);
+	return sd_bus_message_append(reply, "t", recorder_free_bytes(o->parts->recorder));
+}
+
+static int get_video_height(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                            void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	struct object *o = context;
+	return sd_bus_message_append(reply, "u", (uint32_t)recorder_height(o->parts->recorder));
+}
+
+/* sd-bus tells of the change by itself. */
+static int set_video_height(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *value,
+                            void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property;
+	struct object *o = context;
+	uint32_t height;
+	unsigned width;
+	int result = sd_bus_message_read(value, "u", &height);
+	if (result < 0)
+		return result;
+	if (!picture_width(height, &width))
+		return fail(error, -EINVAL);
+	result = picture_store(o->parts->folder, height);
+	if (result < 0)
+		return fail(error, result);
+	recorder_set_size(o->parts->recorder, width, height);
+	return 0;
 }
 
 static const sd_bus_vtable vtable[] = {
@@ -381,6 +426,10 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_NAMES("OpenPreview", "", , "h", SD_BUS_PARAM(pipe), on_open_preview, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("SetTag", "saya{sv}", SD_BUS_PARAM(id) SD_BUS_PARAM(operation) SD_BUS_PARAM(tag), "ut",
 	                         SD_BUS_PARAM(revision) SD_BUS_PARAM(time_us), on_set_tag, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("AddDetails", "sa{sv}", SD_BUS_PARAM(id) SD_BUS_PARAM(details), "", , on_add_details,
+	                         SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_WRITABLE_PROPERTY("VideoHeight", "u", get_video_height, set_video_height, 0,
+	                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("CurrentId", "s", get_current, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Serial", "s", get_serial, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -389,19 +438,28 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_END,
 };
 
-int object_new(struct object **ret, sd_bus *bus, const char *instance, const char *serial, int folder, struct store *store,
-               struct recorder *recorder, struct ranges *ranges) {
+static int on_name(sd_bus_message *reply, void *context, sd_bus_error *error) {
+	(void)context;
+	(void)error;
+	uint32_t answer = 0;
+	const sd_bus_error *problem = sd_bus_message_get_error(reply);
+	if (problem)
+		log_line(LOG_LEVEL_ERROR, "cam-recorder", "the bus does not give the name: %s", problem->message);
+	else if (sd_bus_message_read(reply, "u", &answer) < 0 || (answer != NAME_OWNER && answer != NAME_ALREADY_OWNER))
+		log_line(LOG_LEVEL_ERROR, "cam-recorder", "another program has the recorder's name on the bus");
+	return 0;
+}
+
+int object_new(struct object **ret, sd_bus *bus, const struct object_parts *parts) {
 	struct object *o = calloc(1, sizeof(*o));
 	char name[256];
 	if (!o)
 		return -ENOMEM;
-	*o = (struct object){
-		.bus = bus, .serial = serial, .folder = folder, .store = store, .recorder = recorder, .ranges = ranges
-	};
-	snprintf(name, sizeof(name), *instance ? "%s.%s" : "%s", RECORDER_NAME, instance);
+	*o = (struct object){ .bus = bus, .parts = parts };
+	snprintf(name, sizeof(name), *parts->instance ? "%s.%s" : "%s", RECORDER_NAME, parts->instance);
 	int result = sd_bus_add_object_vtable(bus, &o->slot, RECORDER_PATH, RECORDER_INTERFACE, vtable, o);
-	if (result >= 0)
-		result = sd_bus_request_name(bus, name, 0);
+	if (result >= 0) /* not waiting for the answer: a bus that hangs must not hold up the recording */
+		result = sd_bus_request_name_async(bus, &o->name_slot, name, 0, on_name, o);
 	if (result < 0) {
 		object_free(o);
 		return result;
@@ -413,6 +471,7 @@ int object_new(struct object **ret, sd_bus *bus, const char *instance, const cha
 void object_free(struct object *o) {
 	if (!o)
 		return;
+	sd_bus_slot_unref(o->name_slot);
 	sd_bus_slot_unref(o->slot);
 	free(o);
 }

@@ -9,10 +9,19 @@
 
 struct object;
 
-/* `instance`: "" or the bus name's suffix. All outlive the object. 0; -EEXIST: another recorder has the name; or another negative
- * errno. */
-int object_new(struct object **ret, sd_bus *bus, const char *instance, const char *serial, int folder, struct store *store,
-               struct recorder *recorder, struct ranges *ranges);
+/* What the interface stands for; all of it outlives the object. */
+struct object_parts {
+	const char *instance; /* "" or the bus name's suffix */
+	const char *serial;
+	int folder; /* of the store */
+	struct store *store;
+	struct recorder *recorder;
+	struct ranges *ranges;
+};
+
+/* Offers the interface and asks for the name; that somebody else has it is logged. 0 or a negative errno. */
+int object_new(struct object **ret, sd_bus *bus, const struct object_parts *parts);
+/* NULL is allowed. */
 void object_free(struct object *object);
 void object_state_changed(struct object *object);
 void object_recording_changed(struct object *object, const char *id);

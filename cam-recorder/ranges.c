@@ -11,7 +11,8 @@
 #include "base/log.h"
 
 #define RANGES 32
-#define PIPE_SIZE (1024 * 1024) /* one trip through the loop moves this much */
+#define PIPE_SIZE (1024 * 1024)
+#define QUANTUM (256 * 1024) /* moved in one turn: on a slow processor a pipe full takes longer than a frame */
 
 struct range {
 	struct ranges *owner;
@@ -64,8 +65,7 @@ static int on_pipe(sd_event_source *source, int file, uint32_t events, void *con
 		range_close(r);
 		return 0;
 	}
-	/* At most one pipe full in a row, so that other sources get their turn. */
-	for (size_t moved = 0; moved < PIPE_SIZE;) {
+	for (size_t moved = 0; moved < QUANTUM;) {
 		if (r->length == 0 && !range_fill(r)) {
 			range_close(r);
 			return 0;

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cam-recorder/clock.h"
+#include "cam-recorder/notes.h"
 #include "cam-recorder/preview.h"
 #include "cam-recorder/take.h"
 
@@ -15,6 +17,9 @@
 #define PREVIEWS 4
 #define TAKES 4 /* one in progress and those whose last bytes are still coming */
 #define RESTART_US 2000000
+#define ROOM_CHECK_US 1000000
+
+#define NOTE_ENDED "EndedBecause"
 
 struct frame {
 	bool video;
@@ -29,7 +34,9 @@ struct recorder {
 	void *context;
 	enum recorder_state state;
 	struct capture *capture;
-	sd_event_source *restart;
+	sd_event_source *restart, *room;
+	struct notes *notes;
+	bool resize;      /* the encoder begins anew when this recording has ended */
 	GstCaps *caps[2]; /* audio, video; NULL until the first frame of each */
 	GQueue ring;
 	GstBuffer *thumbnail; /* the newest */
@@ -39,12 +46,6 @@ struct recorder {
 	int waiting[PREVIEWS]; /* pipes of viewers that wait for the next key frame; -1: none */
 	void (*shut_down)(void *context);
 };
-
-static uint64_t utc_us(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void enter_state(struct recorder *r, enum recorder_state state) {
 	if (r->state == state)
@@ -98,6 +99,8 @@ static const struct frame *ring_first_key(const struct recorder *r) {
 
 /* ---------------------------------------------------------------------------------------------------------- takes, previews */
 
+static void begin_anew(struct recorder *r);
+
 static void maybe_shut(struct recorder *r) {
 	if (!r->shut_down)
 		return;
@@ -117,9 +120,12 @@ static void on_take_ended(void *context, struct take *take) {
 		if (r->takes[i] == take)
 			r->takes[i] = NULL;
 	bool unasked = r->current == take; /* an error of the muxer ended it */
-	if (unasked)
+	if (unasked) {
 		r->current = NULL;
+		recorder_note(r, id, NOTE_ENDED, reason_code(REASON_INTERNAL));
+	}
 	take_free(take);
+	notes_flush(r->notes);
 	if (unasked)
 		enter_state(r, r->capture ? RECORDER_BUFFERING : RECORDER_OFF);
 	r->callbacks->recording_changed(r->context, id);
@@ -144,6 +150,21 @@ static struct take **free_take(struct recorder *r) {
 	return NULL;
 }
 
+uint64_t recorder_free_bytes(const struct recorder *r) {
+	struct statvfs status;
+	if (fstatvfs(r->config.folder, &status) < 0)
+		return 0;
+	uint64_t bytes = (uint64_t)status.f_bavail * status.f_frsize;
+	return bytes > r->config.reserve ? bytes - r->config.reserve : 0;
+}
+
+/* UTC of the first frame: by the clock, or, when frames come faster than they are shown, by the time that is burnt into them. */
+static uint64_t started_us(const struct recorder *r, GstClockTime base, GstClockTime newest) {
+	if (!r->config.capture.live)
+		return r->config.capture.epoch_us + base / GST_USECOND;
+	return utc_us() - (newest > base ? (newest - base) / GST_USECOND : 0);
+}
+
 int recorder_start(struct recorder *r, const char *reason) {
 	if (r->state == RECORDER_EVENT)
 		return 0;
@@ -154,9 +175,10 @@ int recorder_start(struct recorder *r, const char *reason) {
 	if (!room)
 		return -EBUSY;
 	GstClockTime base = GST_BUFFER_PTS(first->buffer), newest = GST_BUFFER_PTS(((struct frame *)r->ring.tail->data)->buffer);
-	uint64_t before_us = newest > base ? (newest - base) / GST_USECOND : 0;
-	int result =
-	        take_new(room, r->event, r->store, reason, base, utc_us() - before_us, r->caps[1], r->caps[0], on_take_ended, r);
+	int result = recorder_free_bytes(r) == 0 ? -ENOSPC : 0;
+	if (result == 0)
+		result = take_new(room, r->event, r->store, reason, base, started_us(r, base, newest), r->caps[1], r->caps[0],
+		                  on_take_ended, r);
 	if (result < 0) {
 		log_reason(LOG_LEVEL_ERROR, AREA, result == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
 		           "a recording cannot be begun: %s", strerror(-result));
@@ -166,7 +188,7 @@ int recorder_start(struct recorder *r, const char *reason) {
 	for (GList *at = r->ring.head; at; at = at->next)
 		take_push(r->current, ((struct frame *)at->data)->video, ((struct frame *)at->data)->buffer);
 	log_line(LOG_LEVEL_NOTICE, AREA, "recording %s began (%s), %llu ms before now", take_id(r->current), reason,
-	         (unsigned long long)(before_us / 1000));
+	         (unsigned long long)(newest > base ? (newest - base) / GST_MSECOND : 0));
 	store_thumbnail(r, take_id(r->current));
 	enter_state(r, RECORDER_EVENT);
 	if (r->current)
@@ -174,13 +196,32 @@ int recorder_start(struct recorder *r, const char *reason) {
 	return 0;
 }
 
-void recorder_stop(struct recorder *r) {
+void recorder_stop(struct recorder *r, const char *why) {
 	struct take *take = r->current;
 	if (!take)
 		return;
+	recorder_note(r, take_id(take), NOTE_ENDED, why);
 	r->current = NULL;
 	take_finish(take);
 	enter_state(r, r->capture ? RECORDER_BUFFERING : RECORDER_OFF);
+	if (r->resize)
+		begin_anew(r);
+}
+
+int recorder_note(struct recorder *r, const char *id, const char *key, const char *value) {
+	return notes_add(r->notes, id, key, value);
+}
+
+/* Before the disk is full: the recording ends whole, and tags can still be written. */
+static int on_room(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)time_us;
+	struct recorder *r = context;
+	sd_event_source_set_time_relative(source, ROOM_CHECK_US);
+	if (r->current && recorder_free_bytes(r) == 0) {
+		log_reason(LOG_LEVEL_ERROR, AREA, REASON_DISK_FULL, "recording %s is ended", take_id(r->current));
+		recorder_stop(r, reason_code(REASON_DISK_FULL));
+	}
+	return 0;
 }
 
 static void on_preview_ended(void *context, struct preview *preview) {
@@ -200,6 +241,14 @@ static void begin_previews(struct recorder *r, GstClockTime base) {
 		int result = preview_new(&r->previews[i], r->event, pipe, base, r->caps[1], r->caps[0], on_preview_ended, r);
 		if (result < 0)
 			log_line(LOG_LEVEL_WARNING, AREA, "no live view: %s", strerror(-result));
+	}
+}
+
+/* Their initialization segment is of another picture: the viewers ask again. */
+static void drop_previews(struct recorder *r) {
+	for (size_t i = 0; i < PREVIEWS; i++) {
+		preview_free(r->previews[i]);
+		r->previews[i] = NULL;
 	}
 }
 
@@ -240,7 +289,7 @@ static void on_frame(void *context, bool video, GstBuffer *buffer, GstCaps *caps
 			preview_push(r->previews[i], video, buffer);
 	ring_trim(r, GST_BUFFER_PTS(buffer));
 	if (r->current && take_has_failed(r->current))
-		recorder_stop(r); /* disk full: closed cleanly, and the ring goes on */
+		recorder_stop(r, reason_code(REASON_DISK_FULL)); /* closed as it is, and the ring goes on */
 	if (r->state == RECORDER_OFF && r->caps[0] && r->caps[1])
 		enter_state(r, RECORDER_BUFFERING);
 }
@@ -262,20 +311,34 @@ static int on_restart(sd_event_source *source, uint64_t time_us, void *context) 
 	return 0;
 }
 
+/* No picture: what was gathered belongs to an encoder that is gone. */
+static void drop_capture(struct recorder *r) {
+	capture_free(r->capture);
+	r->capture = NULL;
+	ring_clear(r);
+	gst_clear_buffer(&r->thumbnail);
+	gst_clear_caps(&r->caps[0]);
+	gst_clear_caps(&r->caps[1]);
+	enter_state(r, RECORDER_OFF);
+}
+
+static void begin_later(struct recorder *r) {
+	sd_event_source_set_time_relative(r->restart, RESTART_US);
+	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+	if (r->callbacks->picture_gone)
+		r->callbacks->picture_gone(r->context);
+}
+
 static void on_capture_ended(void *context, bool failed) {
 	struct recorder *r = context;
 	capture_free(r->capture);
 	r->capture = NULL;
-	recorder_stop(r);
+	recorder_stop(r, failed ? "picture-gone" : "made");
 	if (!failed)
 		return; /* a batch is through */
 	log_line(LOG_LEVEL_ERROR, AREA, "the picture is gone; it is tried again");
-	ring_clear(r);
-	gst_clear_caps(&r->caps[0]);
-	gst_clear_caps(&r->caps[1]);
-	enter_state(r, RECORDER_OFF);
-	sd_event_source_set_time_relative(r->restart, RESTART_US);
-	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+	drop_capture(r);
+	begin_later(r);
 }
 
 static const struct capture_callbacks capture_handlers = {
@@ -285,10 +348,17 @@ static const struct capture_callbacks capture_handlers = {
 };
 
 static void capture_begin(struct recorder *r) {
-	if (capture_new(&r->capture, r->event, &r->config.capture, &capture_handlers, r) == 0)
-		return;
-	sd_event_source_set_time_relative(r->restart, RESTART_US);
-	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+	r->resize = false;
+	if (capture_new(&r->capture, r->event, &r->config.capture, &capture_handlers, r) < 0)
+		begin_later(r);
+}
+
+static void begin_anew(struct recorder *r) {
+	if (!r->capture)
+		return; /* gone, or not begun yet: the next one has the new size */
+	drop_previews(r);
+	drop_capture(r);
+	capture_begin(r);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- public */
@@ -303,6 +373,12 @@ int recorder_new(struct recorder **ret, sd_event *event, struct store *store, co
 	for (size_t i = 0; i < PREVIEWS; i++)
 		r->waiting[i] = -1;
 	int result = sd_event_add_time_relative(event, &r->restart, CLOCK_BOOTTIME, 0, 1000, on_restart, r);
+	if (result >= 0)
+		result = sd_event_add_time_relative(event, &r->room, CLOCK_BOOTTIME, ROOM_CHECK_US, 0, on_room, r);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(r->room, SD_EVENT_ON);
+	if (result >= 0)
+		result = notes_new(&r->notes, event, store);
 	if (result < 0) {
 		recorder_free(r);
 		return result;
@@ -315,6 +391,7 @@ void recorder_free(struct recorder *r) {
 	if (!r)
 		return;
 	sd_event_source_disable_unref(r->restart);
+	sd_event_source_disable_unref(r->room);
 	capture_free(r->capture);
 	for (size_t i = 0; i < TAKES; i++)
 		take_free(r->takes[i]);
@@ -327,6 +404,7 @@ void recorder_free(struct recorder *r) {
 	gst_clear_buffer(&r->thumbnail);
 	gst_clear_caps(&r->caps[0]);
 	gst_clear_caps(&r->caps[1]);
+	notes_free(r->notes);
 	free(r);
 }
 
@@ -343,6 +421,21 @@ void recorder_shut_down(struct recorder *r, void (*done)(void *context)) {
 	sd_event_source_set_enabled(r->restart, SD_EVENT_OFF);
 	capture_free(r->capture);
 	r->capture = NULL;
-	recorder_stop(r);
+	recorder_stop(r, "shut-down");
+	enter_state(r, RECORDER_OFF);
 	maybe_shut(r);
+}
+
+void recorder_set_size(struct recorder *r, unsigned width, unsigned height) {
+	if (r->config.capture.width == width && r->config.capture.height == height)
+		return;
+	r->config.capture.width = width;
+	r->config.capture.height = height;
+	r->resize = true;
+	if (r->state != RECORDER_EVENT)
+		begin_anew(r);
+}
+
+unsigned recorder_height(const struct recorder *r) {
+	return r->config.capture.height;
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cam-recorder/muxer.h"
+#include "footage/mp4.h"
 
 #define AREA "recorder"
 
@@ -14,6 +15,7 @@ struct take {
 	char id[RECORDING_ID_TEXT];
 	struct container_writer *writer;
 	struct muxer *muxer;
+	struct mp4_scan *scan;  /* where the fragments are */
 	GstClockTime base, end; /* of the video */
 	int error;
 	void (*ended)(void *context, struct take *take);
@@ -32,6 +34,7 @@ static void on_bytes(void *context, const void *bytes, size_t length) {
 	if (t->error < 0)
 		log_reason(LOG_LEVEL_ERROR, AREA, t->error == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
 		           "recording %s cannot be written on: %s", t->id, strerror(-t->error));
+	mp4_scan_feed(t->scan, bytes, length);
 	store_progress(t->store, t->id, duration_ms(t), container_writer_size(t->writer));
 }
 
@@ -45,9 +48,24 @@ static uint64_t size_on_disk(const struct take *t) {
 	return size;
 }
 
+/* Players find their way in a long recording by it: mp4mux writes none into a stream that it cannot go back in. */
+static void append_index(struct take *t) {
+	uint8_t *index;
+	size_t length;
+	int result = mp4_scan_make_index(t->scan, &index, &length);
+	if (result < 0) {
+		log_line(LOG_LEVEL_WARNING, AREA, "recording %s has no index: %s", t->id, strerror(-result));
+		return;
+	}
+	t->error = container_writer_append(t->writer, index, length);
+	free(index);
+}
+
 static void on_ended(void *context, bool failed) {
 	struct take *t = context;
 	uint8_t hash[SHA256_SIZE];
+	if (!failed && t->error == 0)
+		append_index(t);
 	int sealed = container_writer_finish(t->writer);
 	bool complete = !failed && t->error == 0 && sealed == 0;
 	container_writer_hash(t->writer, hash);
@@ -70,7 +88,9 @@ int take_new(struct take **ret, sd_event *event, struct store *store, const char
 	if (!t)
 		return -ENOMEM;
 	*t = (struct take){ .store = store, .base = base_ns, .ended = ended, .context = context };
-	int result = store_begin(store, started_us, reason, t->id, &t->writer);
+	int result = mp4_scan_new(&t->scan);
+	if (result == 0)
+		result = store_begin(store, started_us, reason, t->id, &t->writer);
 	if (result == 0)
 		result = muxer_new(&t->muxer, event, base_ns, video, audio, &muxer_handlers, t);
 	if (result < 0) {
@@ -86,6 +106,7 @@ void take_free(struct take *t) {
 		return;
 	muxer_free(t->muxer);
 	container_writer_free(t->writer);
+	mp4_scan_free(t->scan);
 	free(t);
 }
 
