@@ -34,6 +34,7 @@ void harden_process(unsigned long memory_needed) {
 	bool enough = geteuid() == 0 || (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur >= memory_needed);
 	/* ONFAULT: pages that are never touched cost nothing. */
 	if (!enough || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		log_line(LOG_LEVEL_WARNING, "memory", "memory cannot be locked (LimitMEMLOCK below %lu MiB?): keys may reach swap",
+		log_line(LOG_LEVEL_WARNING, "memory",
+		         "memory cannot be locked (LimitMEMLOCK below %lu MiB?): keys may reach swap",
 		         memory_needed / (1024 * 1024));
 }

@@ -100,7 +100,7 @@ static int on_connection(sd_event_source *source, int file, uint32_t events, voi
 	socklen_t size = sizeof(from);
 	int channel = accept4(file, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (channel >= 0) {
-		size_t send_mtu;
+		size_t send_mtu = 0;
 		int r = prepare_channel(channel, &send_mtu);
 		if (r < 0) {
 			close(channel); /* it has already gone again */

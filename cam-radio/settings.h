@@ -17,7 +17,7 @@ struct settings {
 	unsigned event_key, function_key;
 
 	char hostapd_control[SETTINGS_PATH_SIZE], ap_interface[16];
-	unsigned ap_frequency; /* MHz */
+	unsigned ap_frequency;                   /* MHz */
 	char wifi_namespace[SETTINGS_PATH_SIZE]; /* network namespace of the Wi-Fi interfaces, "" for the daemon's own */
 	char supplicant_control[SETTINGS_PATH_SIZE], station_interface[16];
 	unsigned idle_s;

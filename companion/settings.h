@@ -14,9 +14,9 @@ struct settings {
 	char supplicant_control[100];        /* wpa_supplicant's control socket, "" for a companion without Wi-Fi */
 	char interface[16];
 	char wifi_namespace[100]; /* network namespace of the interface and of the page's port, "" for the daemon's own */
-	char link_socket[90];   /* docs/test-link.md; "" outside tests. ".media" is appended to it */
-	unsigned renew_seconds; /* tests only: renew sessions after this, 0 for the usual */
-	unsigned epoch_seconds; /* tests only: must be the camera's */
+	char link_socket[90];     /* docs/test-link.md; "" outside tests. ".media" is appended to it */
+	unsigned renew_seconds;   /* tests only: renew sessions after this, 0 for the usual */
+	unsigned epoch_seconds;   /* tests only: must be the camera's */
 };
 
 /* Sets the defaults, then reads the file; one that is missing is no error when `optional`. 0, or a negative errno after a log

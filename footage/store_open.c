@@ -225,9 +225,13 @@ static int names_add(struct names *names, const char *id) {
 static int read_names(const struct store *s, const char *suffix, struct names *names) {
 	int copy = openat(s->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-	int result = directory ? 0 : -errno;
-	if (!directory && copy >= 0)
-		close(copy);
+	int result = 0;
+	if (!directory) {
+		result = -errno;
+		if (copy >= 0)
+			close(copy);
+		return result < 0 ? result : -EIO;
+	}
 	while (result == 0) {
 		errno = 0;
 		struct dirent *entry = readdir(directory);

@@ -27,7 +27,8 @@ static size_t header_length(const uint8_t header[RECORD_HEADER_SIZE]) {
 
 static void fill(struct record_layer *layer, const uint8_t **bytes, size_t *length, size_t target) {
 	size_t missing = target - layer->filled, take = missing < *length ? missing : *length;
-	memcpy(layer->buffer + layer->filled, *bytes, take);
+	if (take > 0)
+		memcpy(layer->buffer + layer->filled, *bytes, take);
 	layer->filled += take;
 	*bytes += take;
 	*length -= take;

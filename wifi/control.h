@@ -37,8 +37,8 @@ void wifi_control_free(struct wifi_control *control);
 
 bool wifi_control_is_open(const struct wifi_control *control);
 
-/* Sends a command, or queues it behind the one that waits for its reply. reply may be NULL: the answer is not wanted. The command is copied and wiped after sending. 0,
- * -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands wait. */
+/* Sends a command, or queues it behind the one that waits for its reply. reply may be NULL: the answer is not wanted. The command
+ * is copied and wiped after sending. 0, -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands wait. */
 int wifi_control_send(struct wifi_control *control, const char *command, wifi_control_reply reply, void *context);
 /* Forgets queued commands, and ignores the reply to the one under way. */
 void wifi_control_cancel(struct wifi_control *control);

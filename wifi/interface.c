@@ -29,7 +29,7 @@ static int interface_flags(int socket, const char *name, struct ifreq *ret) {
 
 static int system_is_up(void *context, const char *name) {
 	(void)context;
-	struct ifreq request;
+	struct ifreq request = { 0 };
 	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0)
 		return -errno;
@@ -40,7 +40,7 @@ static int system_is_up(void *context, const char *name) {
 
 static int system_set_up(void *context, const char *name, bool up) {
 	(void)context;
-	struct ifreq request;
+	struct ifreq request = { 0 };
 	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0)
 		return -errno;

@@ -154,8 +154,8 @@ static int make_channel(struct wire *wire, const struct wire_config *config) {
 		.callbacks = &channel_handlers,
 		.context = wire,
 	};
-	return config->camera ? channel_new_camera(&wire->channel, &channel, config->kind == CHANNEL_MEDIA, wire_now(wire)) :
-	                        channel_new_companion(&wire->channel, &channel, config->kind, wire_now(wire));
+	return config->camera ? channel_new_camera(&wire->channel, &channel, config->kind == CHANNEL_MEDIA, wire_now(wire))
+	                      : channel_new_companion(&wire->channel, &channel, config->kind, wire_now(wire));
 }
 
 int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_config *config,
@@ -173,10 +173,13 @@ int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_con
 		result = sd_event_add_time(event, &wire->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, wire);
 	if (result >= 0)
 		result = make_channel(wire, config);
-	if (result >= 0)
+	if (result >= 0) {
 		*ret = wire;
-	else
-		wire_free(wire);
+	} else {
+		wire->freed = true;
+		wire_take_down(wire);
+		wire->references--; /* the owner's: it never gets it */
+	}
 	wire_release(wire);
 	return result < 0 ? result : 0;
 }

@@ -31,8 +31,8 @@ struct wire_callbacks {
 };
 
 struct wire_config {
-	bool camera;            /* which end this is */
-	enum channel_kind kind; /* camera: CHANNEL_MEDIA expects that, anything else lets the companion choose */
+	bool camera;                          /* which end this is */
+	enum channel_kind kind;               /* camera: CHANNEL_MEDIA expects that, anything else lets the companion choose */
 	const struct static_keys *keys;       /* outlive the wire */
 	const struct pairing_record *pairing; /* as for channel_new_*; outlives the wire */
 	const uint8_t *media_psk;             /* CHANNEL_MEDIA: KEY_SIZE bytes, copied */
@@ -56,8 +56,8 @@ void wire_confirm(struct wire *wire, bool accepted);
 /* Ends it; `closed` is called with this reason. */
 void wire_close(struct wire *wire, enum reason reason);
 bool wire_is_live(const struct wire *wire);
-/* Whether anything has been sent over it. On the camera's end of a session this tells before it is live that the first message was
- * authentic (or the replay of one that was): nothing else is answered. */
+/* Whether anything has been sent over it. On the camera's end of a session this tells before it is live that the first message
+ * was authentic (or the replay of one that was): nothing else is answered. */
 bool wire_has_sent(const struct wire *wire);
 enum channel_kind wire_kind(const struct wire *wire);
 /* The other end's name as told in a pairing, "" before; valid until the wire is freed. */
