@@ -37,7 +37,7 @@ static int config_assign(const struct config_key *key, const char *value) {
 	case CONFIG_NUMBER: {
 		char *end;
 		errno = 0;
-		unsigned long number = strtoul(value, &end, 0);
+		unsigned long number = strtoul(value, &end, 10);
 		unsigned long limit = key->capacity > 0 ? key->capacity : UINT_MAX;
 		if (!isdigit((unsigned char)*value) || *end != '\0' || errno != 0 || number > limit)
 			return -EINVAL;

@@ -27,22 +27,24 @@ int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, 
 	return encode(lanyard_Message_fields, message, out, capacity, ret_length);
 }
 
-static bool has_body(const lanyard_Message *message) {
+/* A body that we do not know is a later version's: the request is answered with REASON_REQUEST_UNKNOWN, the event ignored, and the
+ * session goes on. */
+static bool is_acceptable(const lanyard_Message *message) {
 	switch (message->which_kind) {
 	case lanyard_Message_request_tag:
-		return message->kind.request.id != 0; /* a body of a later version is unknown here: the camera says so */
+		return message->kind.request.id != 0;
 	case lanyard_Message_response_tag:
-		return message->kind.response.id != 0; /* a bare success or failure has no body */
+		return message->kind.response.id != 0;
 	case lanyard_Message_event_tag:
-		return message->kind.event.which_body != 0;
-	default:
+		return true;
+	default: /* none, or one that we do not know */
 		return false;
 	}
 }
 
 int codec_decode(const uint8_t *bytes, size_t length, lanyard_Message *ret_message) {
 	int result = decode(lanyard_Message_fields, bytes, length, ret_message, sizeof(*ret_message));
-	if (result == 0 && !has_body(ret_message)) {
+	if (result == 0 && !is_acceptable(ret_message)) {
 		wipe(ret_message, sizeof(*ret_message));
 		return -EBADMSG;
 	}
@@ -53,10 +55,25 @@ int codec_encode_media(const lanyard_MediaMessage *message, uint8_t *out, size_t
 	return encode(lanyard_MediaMessage_fields, message, out, capacity, ret_length);
 }
 
+static bool is_acceptable_media(const lanyard_MediaMessage *message) {
+	switch (message->which_kind) {
+	case lanyard_MediaMessage_request_tag:
+		return message->kind.request.id != 0;
+	case lanyard_MediaMessage_head_tag:
+		return message->kind.head.id != 0;
+	case lanyard_MediaMessage_end_tag:
+		return message->kind.end.id != 0;
+	default:
+		return false;
+	}
+}
+
 int codec_decode_media(const uint8_t *bytes, size_t length, lanyard_MediaMessage *ret_message) {
 	int result = decode(lanyard_MediaMessage_fields, bytes, length, ret_message, sizeof(*ret_message));
-	if (result == 0 && ret_message->which_kind == 0)
+	if (result == 0 && !is_acceptable_media(ret_message)) {
+		wipe(ret_message, sizeof(*ret_message));
 		return -EBADMSG;
+	}
 	return result;
 }
 

@@ -1,5 +1,6 @@
-/* Encoding and decoding of the schema's outer messages. Decoding accepts only what docs/protocol.md allows: one member, known
- * enum values, no trailing bytes. */
+/* Encoding and decoding of the schema's outer messages. Decoding accepts whole messages with one known member and an id that is not
+ * zero, and steps over fields that a later version has added. What a field may hold (ids, UTF-8, ranges, enum values that we do not
+ * know) is checked by whoever uses it. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@ int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, 
 /* 0, or -EBADMSG when the bytes are not a Message with exactly one member (and, in an event, one body). A request's body may be
  * one that only a later version knows: then which_body is 0. *ret_message is wiped on failure. */
 int codec_decode(const uint8_t *bytes, size_t length, lanyard_Message *ret_message);
-/* The same for the media channel. */
+/* The same for the media channel, whose messages all have an id. */
 int codec_encode_media(const lanyard_MediaMessage *message, uint8_t *out, size_t capacity, size_t *ret_length);
 int codec_decode_media(const uint8_t *bytes, size_t length, lanyard_MediaMessage *ret_message);
 
