@@ -14,7 +14,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "..", "companion"))
 
 from harness import BUILD, Companion, Lines  # noqa: E402
-from test_camera import KEY_MENU, KEY_RECORD, RECORDINGS, RealCamera, missing  # noqa: E402
+from test_camera import KEY_MENU, KEY_RECORD, RECORDINGS, RealCamera  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, "bin", "lanyard")
 SOURCE = os.path.abspath(os.path.join(here, "..", "..", ".."))
@@ -112,7 +112,6 @@ class Alone(unittest.TestCase):
             self.assertRegex(error, r"^lanyard: the system bus cannot be reached: .*\[internal\]\n$")
 
 
-@unittest.skipIf(missing(), f"not built: {missing()}")
 class WithDaemons(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="lanyard-cli-")
