@@ -139,6 +139,17 @@ static void link_ended(struct link *link, enum reason reason) {
 		end_between_sessions(links);
 }
 
+static void close_all_but(struct links *links, const struct link *kept, enum reason reason) {
+	struct link *link = links->first;
+	while (link)
+		if (link == kept) {
+			link = link->next;
+		} else {
+			wire_close(link->wire, reason);
+			link = links->first; /* more may have ended with it */
+		}
+}
+
 /* --- what the channel says --- */
 
 static enum reason on_pairing_begin(void *context) {
@@ -172,11 +183,7 @@ static int on_commit(void *context, const struct pairing_record *record) {
 	arm(links);
 	count(links, COUNTER_PAIRINGS);
 	log_line(LOG_LEVEL_NOTICE, "pairing", "paired with \"%s\"", record->peer_name);
-	for (struct link *other = links->first, *next; other; other = next) {
-		next = other->next;
-		if (other != link)
-			wire_close(other->wire, REASON_NOT_PAIRED);
-	}
+	close_all_but(links, link, REASON_NOT_PAIRED);
 	links->callbacks->paired(links->context, link);
 	return 0;
 }
@@ -331,8 +338,7 @@ void link_close(struct link *link, enum reason reason) {
 }
 
 void links_close_all(struct links *links, enum reason reason) {
-	while (links->first)
-		wire_close(links->first->wire, reason);
+	close_all_but(links, NULL, reason);
 }
 
 bool links_has_session(const struct links *links) {

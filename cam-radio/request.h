@@ -26,7 +26,7 @@ struct request_kind {
 };
 
 struct request {
-	struct request *next;
+	size_t slot; /* among those under way */
 	struct requests *requests;
 	const struct request_kind *kind;
 	uint32_t id;

@@ -36,8 +36,7 @@ static const struct request_kind kinds[] = {
 
 struct requests {
 	const struct services *services;
-	struct request *pending;
-	size_t pending_count;
+	struct request *pending[PENDING_LIMIT]; /* NULL: free */
 	struct operations operations;
 	struct deadline *deadline;
 	bool has_location;
@@ -78,19 +77,17 @@ void requests_send_event(struct requests *r, const lanyard_Event *event) {
 
 static void arm(struct requests *r) {
 	uint64_t next_us = UINT64_MAX;
-	for (const struct request *request = r->pending; request; request = request->next)
-		if (!request->orphan && request->deadline_us < next_us)
+	for (size_t i = 0; i < PENDING_LIMIT; i++) {
+		const struct request *request = r->pending[i];
+		if (request && !request->orphan && request->deadline_us < next_us)
 			next_us = request->deadline_us;
+	}
 	deadline_set(r->deadline, next_us);
 }
 
 static void request_free(struct request *request) {
 	struct requests *r = request->requests;
-	struct request **at = &r->pending;
-	while (*at != request)
-		at = &(*at)->next;
-	*at = request->next;
-	r->pending_count--;
+	r->pending[request->slot] = NULL;
 	recorder_call_cancel(request->call);
 	if (request->cancel)
 		request->cancel(request);
@@ -124,25 +121,23 @@ void request_asked(struct request *request, int result) {
 	request_answer(request, result == -EINVAL ? REASON_REQUEST_INVALID : REASON_RECORDER_GONE, NULL);
 }
 
-/* Nobody waits any more: what has no effect, or is bound to its session, is given up. */
-static void request_abandon(struct request *request) {
-	if (request->kind->changes && !request->kind->bound)
-		request->orphan = true;
-	else
-		request_free(request);
+/* When nobody waits for it any more: what has no effect, or is bound to its session, is given up. */
+static bool is_given_up(const struct request *request) {
+	return !request->kind->changes || request->kind->bound;
 }
 
 static void on_deadline(void *context, uint64_t now_us) {
 	struct requests *r = context;
-	for (struct request *request = r->pending, *next; request; request = next) {
-		next = request->next;
-		if (request->orphan || now_us < request->deadline_us)
+	for (size_t i = 0; i < PENDING_LIMIT; i++) {
+		struct request *request = r->pending[i];
+		if (!request || request->orphan || now_us < request->deadline_us)
 			continue;
 		uint32_t id = request->id;
 		log_reason(LOG_LEVEL_WARNING, "requests", REASON_TIMEOUT, "%s", request->kind->name);
-		request_abandon(request);
+		request->orphan = true;
+		if (is_given_up(request))
+			request_free(request);
 		send_answer(r, id, REASON_TIMEOUT, NULL);
-		next = r->pending; /* sending may have ended the session, and with it anything here */
 	}
 	arm(r);
 }
@@ -157,9 +152,11 @@ static const struct request_kind *find_kind(pb_size_t body) {
 }
 
 static struct request *find_operation(const struct requests *r, const uint8_t *operation) {
-	for (struct request *request = r->pending; request; request = request->next)
-		if (request->kind->changes && memcmp(request->operation, operation, OPERATION_SIZE) == 0)
+	for (size_t i = 0; i < PENDING_LIMIT; i++) {
+		struct request *request = r->pending[i];
+		if (request && request->kind->changes && memcmp(request->operation, operation, OPERATION_SIZE) == 0)
 			return request;
+	}
 	return NULL;
 }
 
@@ -189,22 +186,39 @@ static bool take_repeated(struct requests *r, const lanyard_Request *message, co
 	return true;
 }
 
-static enum reason check_request(const struct requests *r, const lanyard_Request *message, const struct request_kind *kind) {
+static enum reason check_request(const lanyard_Request *message, const struct request_kind *kind) {
 	if (!kind)
 		return REASON_REQUEST_UNKNOWN;
 	if (message->deadline_ms > DEADLINE_LIMIT_MS)
 		return REASON_REQUEST_INVALID;
 	if (kind->changes && message->operation.size != OPERATION_SIZE)
 		return REASON_REQUEST_INVALID;
-	if (r->pending_count >= PENDING_LIMIT)
-		return REASON_BUSY;
 	return REASON_OK;
+}
+
+/* NULL, and answered, when there is no room for one more. */
+static struct request *request_new(struct requests *r, const struct request_kind *kind, const lanyard_Request *message,
+                                   uint64_t deadline_us) {
+	size_t slot = 0;
+	while (slot < PENDING_LIMIT && r->pending[slot])
+		slot++;
+	struct request *request = slot < PENDING_LIMIT ? calloc(1, sizeof(*request)) : NULL;
+	if (!request) {
+		send_answer(r, message->id, slot < PENDING_LIMIT ? REASON_INTERNAL : REASON_BUSY, NULL);
+		return NULL;
+	}
+	*request = (struct request){ .slot = slot, .requests = r, .kind = kind, .id = message->id, .deadline_us = deadline_us };
+	if (kind->changes)
+		memcpy(request->operation, message->operation.bytes, OPERATION_SIZE);
+	r->pending[slot] = request;
+	arm(r);
+	return request;
 }
 
 static void take_request(struct requests *r, const lanyard_Request *message) {
 	const struct request_kind *kind = find_kind(message->which_body);
 	r->services->counters->value[COUNTER_REQUESTS]++;
-	enum reason reason = check_request(r, message, kind);
+	enum reason reason = check_request(message, kind);
 	if (reason != REASON_OK) {
 		send_answer(r, message->id, reason, NULL);
 		return;
@@ -213,20 +227,9 @@ static void take_request(struct requests *r, const lanyard_Request *message) {
 	uint64_t deadline_us = loop_now_us(r->services->event) + wait_ms * MILLISECOND_US;
 	if (kind->changes && take_repeated(r, message, kind, deadline_us))
 		return;
-	struct request *request = calloc(1, sizeof(*request));
-	if (!request) {
-		send_answer(r, message->id, REASON_INTERNAL, NULL);
-		return;
-	}
-	*request = (struct request){
-		.next = r->pending, .requests = r, .kind = kind, .id = message->id, .deadline_us = deadline_us
-	};
-	if (kind->changes)
-		memcpy(request->operation, message->operation.bytes, OPERATION_SIZE);
-	r->pending = request;
-	r->pending_count++;
-	arm(r);
-	kind->handle(request, message);
+	struct request *request = request_new(r, kind, message, deadline_us);
+	if (request)
+		kind->handle(request, message);
 }
 
 void requests_take(struct requests *r, const uint8_t *bytes, size_t length) {
@@ -280,18 +283,23 @@ int requests_new(struct requests **ret, const struct services *services, const s
 void requests_free(struct requests *r) {
 	if (!r)
 		return;
-	while (r->pending) {
-		r->pending->cancel = NULL; /* the handover may be half taken down */
-		request_free(r->pending);
+	for (size_t i = 0; i < PENDING_LIMIT; i++) {
+		if (!r->pending[i])
+			continue;
+		r->pending[i]->cancel = NULL; /* the handover may be half taken down */
+		request_free(r->pending[i]);
 	}
 	deadline_free(r->deadline);
 	free(r);
 }
 
 void requests_session_ended(struct requests *r) {
-	for (struct request *request = r->pending, *next; request; request = next) {
-		next = request->next;
-		request_abandon(request);
-	}
+	/* First of all nobody waits any more: giving one up may bring forth the answer of another. */
+	for (size_t i = 0; i < PENDING_LIMIT; i++)
+		if (r->pending[i])
+			r->pending[i]->orphan = true;
+	for (size_t i = 0; i < PENDING_LIMIT; i++)
+		if (r->pending[i] && is_given_up(r->pending[i]))
+			request_free(r->pending[i]);
 	arm(r);
 }
