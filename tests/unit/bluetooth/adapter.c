@@ -208,8 +208,10 @@ static void test_switched_off_by_others(void **state) {
 	/* And by hand on again, before we ask. */
 	fake_set_powered(adapter, false);
 	run_until(f->event, f->lost == 2);
+	unsigned searches = adapter->descriptions;
 	fake_set_powered(adapter, true);
 	run_until(f->event, f->ready == 3);
+	assert_int_equal(adapter->descriptions, searches); /* the change itself was enough */
 	assert_int_equal(adapter->power_calls, 1);
 }
 

@@ -139,6 +139,22 @@ static void test_new_content(void **state) {
 	assert_int_equal(fake_advert(f->fake)->changes, 0);
 }
 
+static void test_old_content_is_gone_before_the_new_is_registered(void **state) {
+	struct fixture *f = *state;
+	make_active(f, &first);
+	f->fake->hold_unregistration = true;
+	assert_int_equal(advert_set(f->advert, &second), 0);
+	run_until(f->event, f->fake->held != NULL);
+	assert_int_equal(advert_set(f->advert, &first), 0);
+	assert_int_equal(advert_set(f->advert, &second), 0);
+	fake_settle(f->event, QUIET_US);
+	assert_int_equal(f->fake->registrations, 1);
+	assert_false(advert_is_active(f->advert));
+	fake_answer(f->fake);
+	run_until(f->event, advert_is_active(f->advert) && shows(f, &second));
+	assert_int_equal(f->fake->registrations, 2);
+}
+
 static void test_new_content_while_registering(void **state) {
 	struct fixture *f = *state;
 	f->fake->hold_registration = true;
@@ -147,7 +163,7 @@ static void test_new_content_while_registering(void **state) {
 	assert_int_equal(advert_set(f->advert, &second), 0);
 	assert_int_equal(advert_set(f->advert, &first), 0);
 	assert_int_equal(advert_set(f->advert, &second), 0);
-	fake_answer_registration(f->fake);
+	fake_answer(f->fake);
 	run_until(f->event, advert_is_active(f->advert) && shows(f, &second));
 	assert_int_equal(f->fake->registrations, 2);
 	fake_settle(f->event, QUIET_US);
@@ -162,7 +178,7 @@ static void test_freed_while_registering(void **state) {
 	advert_free(f->advert);
 	f->advert = NULL;
 	run_until(f->event, fake_adverts(f->fake) == 0);
-	fake_answer_registration(f->fake);
+	fake_answer(f->fake);
 	fake_settle(f->event, QUIET_US);
 	advert_free(NULL);
 }
@@ -185,6 +201,7 @@ static void test_released(void **state) {
 	fake_release(f->fake, fake_advert(f->fake));
 	run_until(f->event, !advert_is_active(f->advert));
 	run_until(f->event, advert_is_active(f->advert) && shows(f, &first));
+	assert_int_equal(f->fake->unregistrations, 0); /* nothing was left to unregister */
 }
 
 static void test_bluetoothd_restarts(void **state) {
@@ -246,7 +263,7 @@ static void test_refresh_does_not_register_twice(void **state) {
 	advert_refresh(f->advert); /* withdrawing */
 	run_until(f->event, f->fake->held != NULL);
 	advert_refresh(f->advert); /* registering */
-	fake_answer_registration(f->fake);
+	fake_answer(f->fake);
 	run_until(f->event, advert_is_active(f->advert));
 	fake_settle(f->event, QUIET_US);
 	assert_int_equal(f->fake->registrations, 2);
@@ -310,6 +327,7 @@ int main(void) {
 		TEST(test_too_long),
 		TEST(test_refused_then_accepted),
 		TEST(test_new_content),
+		TEST(test_old_content_is_gone_before_the_new_is_registered),
 		TEST(test_new_content_while_registering),
 		TEST(test_freed_while_registering),
 		TEST(test_freed_while_refused),

@@ -121,9 +121,9 @@ static int on_advert_properties(sd_bus_message *answer, void *context, sd_bus_er
 	return 0;
 }
 
-void fake_answer_registration(struct fake_bluez *f) {
+void fake_answer(struct fake_bluez *f) {
 	assert_non_null(f->held);
-	f->hold_registration = false;
+	f->hold_registration = f->hold_unregistration = false;
 	assert_true(sd_bus_reply_method_return(f->held, NULL) >= 0);
 	f->held = sd_bus_message_unref(f->held);
 }
@@ -172,6 +172,10 @@ static int on_unregister(sd_bus_message *call, void *context, sd_bus_error *erro
 		return sd_bus_reply_method_error(call, &missing);
 	}
 	advert->used = false;
+	if (adapter->fake->hold_unregistration) {
+		adapter->fake->held = sd_bus_message_ref(call);
+		return 1;
+	}
 	return sd_bus_reply_method_return(call, NULL);
 }
 
@@ -219,7 +223,9 @@ static int get_discovering(sd_bus *bus, const char *path, const char *interface,
 static int get_adapter_address(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                                void *context, sd_bus_error *error) {
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
-	return sd_bus_message_append(reply, "s", ((struct fake_adapter *)context)->address);
+	struct fake_adapter *adapter = context;
+	adapter->descriptions++;
+	return sd_bus_message_append(reply, "s", adapter->address);
 }
 
 static int set_powered(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *value,

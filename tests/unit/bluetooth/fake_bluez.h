@@ -37,7 +37,7 @@ struct fake_adapter {
 	sd_bus_slot *slot, *manager_slot;
 	char path[32], address[18];
 	bool powered, discovering;
-	unsigned filters, starts, stops, power_calls;
+	unsigned filters, starts, stops, power_calls, descriptions;
 	bool filter_is_le, filter_wants_duplicates, filter_before_start;
 };
 
@@ -63,7 +63,7 @@ struct fake_bluez {
 	size_t most_adverts; /* registered at once */
 
 	struct fake_failure fail_power, fail_register, fail_start;
-	bool hold_registration; /* keep the answer back until fake_answer_registration */
+	bool hold_registration, hold_unregistration; /* keep the answer back until fake_answer */
 	sd_bus_message *held;
 };
 
@@ -93,7 +93,7 @@ size_t fake_adverts(const struct fake_bluez *fake);
 /* The only one; fails the test when there is not exactly one. */
 struct fake_advert *fake_advert(struct fake_bluez *fake);
 void fake_release(struct fake_bluez *fake, struct fake_advert *advert);
-void fake_answer_registration(struct fake_bluez *fake);
+void fake_answer(struct fake_bluez *fake);
 
 /* Runs the loop until the condition is true; fails the test after ten seconds. */
 #define run_until(event, condition) \
