@@ -156,7 +156,7 @@ lab_bluetoothd() {
 
 # Whether bluetoothd has put an adapter on the bus and powered it.
 lab_adapter_powered() {
-	[ "$(busctl get-property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered 2>/dev/null)" = "b true" ]
+	[ "$(busctl --auto-start=no get-property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered 2>/dev/null)" = "b true" ]
 }
 
 # lab_air COMMAND: plug, "unplug 2", "away 2", "near 2" (lab/air/main.c); waits until it is done.
