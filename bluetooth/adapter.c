@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
@@ -357,9 +356,8 @@ unsigned adapter_generation(const struct adapter *a) {
 void adapter_disconnect(struct adapter *a, const uint8_t peer[6]) {
 	if (a->state != ADAPTER_READY)
 		return;
-	char path[PATH_LIMIT + sizeof("/dev_00_11_22_33_44_55")];
-	snprintf(path, sizeof(path), "%s/dev_%02X_%02X_%02X_%02X_%02X_%02X", a->path, peer[5], peer[4], peer[3], peer[2], peer[1],
-	         peer[0]);
+	char path[BLUEZ_DEVICE_PATH_SIZE];
+	bluez_device_path(a->path, peer, path);
 	sd_bus_message *call;
 	if (bluez_call_new(a->bus, &call, path, BLUEZ_DEVICE, "Disconnect") >= 0)
 		(void)bluez_call_send(a->bus, call, NULL, NULL, NULL);

@@ -251,7 +251,7 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 	(void)error;
 	struct advert *a = context;
 	const char *path = sd_bus_message_get_path(message), *adapter = adapter_path(a->adapter), *interface;
-	bool connected, seen = false;
+	bool connected = false, seen = false;
 	const struct bluez_property table[] = { { .name = "Connected", .type = "b", .target = &connected, .seen = &seen } };
 	if (!path || adapter[0] == '\0' || strncmp(path, adapter, strlen(adapter)) != 0 || path[strlen(adapter)] != '/' ||
 	    sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
@@ -275,10 +275,8 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	if (!a)
 		return -ENOMEM;
 	*a = (struct advert){ .state = ADVERT_OFF, .adapter = adapter, .content = *content };
-	int r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match,
-	                               "type='signal',sender='" BLUEZ "',interface='" DBUS_PROPERTIES
-	                               "',member='PropertiesChanged',arg0='" BLUEZ_DEVICE "'",
-	                               on_device_changed, NULL, a);
+	int r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match, BLUEZ_DEVICE_CHANGED_RULE, on_device_changed,
+	                               NULL, a);
 	if (r < 0) {
 		free(a);
 		return r;

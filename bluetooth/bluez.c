@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 uint64_t backoff_next(struct backoff *b) {
@@ -12,6 +13,11 @@ uint64_t backoff_next(struct backoff *b) {
 
 void backoff_reset(struct backoff *b) {
 	b->pause_us = 0;
+}
+
+void bluez_device_path(const char *adapter, const uint8_t address[6], char ret[BLUEZ_DEVICE_PATH_SIZE]) {
+	snprintf(ret, BLUEZ_DEVICE_PATH_SIZE, "%s/dev_%02X_%02X_%02X_%02X_%02X_%02X", adapter, address[5], address[4], address[3],
+	         address[2], address[1], address[0]);
 }
 
 int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member) {

@@ -20,6 +20,14 @@
 #define DBUS_PROPERTIES "org.freedesktop.DBus.Properties"
 #define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 
+/* Signals of changes of any device. */
+#define BLUEZ_DEVICE_CHANGED_RULE \
+	"type='signal',sender='" BLUEZ "',interface='" DBUS_PROPERTIES "',member='PropertiesChanged',arg0='" BLUEZ_DEVICE "'"
+
+/* Path of a device under its adapter's, as bluetoothd makes it: "ADAPTER/dev_00_11_22_33_44_55". */
+#define BLUEZ_DEVICE_PATH_SIZE 96
+void bluez_device_path(const char *adapter, const uint8_t address[6], char ret[BLUEZ_DEVICE_PATH_SIZE]);
+
 /* A call that bluetoothd has not answered after this has failed; its own timers are shorter. */
 #define BLUEZ_CALL_US 15000000
 

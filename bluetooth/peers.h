@@ -3,21 +3,27 @@
  * after a second would keep one of the controller's few connections for as long as he is near. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bluetooth/adapter.h"
 #include "bluetooth/channel_link.h"
 
+/* How long a peer without channels may keep the radio connection, so that one that comes back at once need not connect anew. The
+ * companion, which knows best whether it comes back, ends it long before the camera does. */
+#define PEERS_LINGER_COMPANION_US 1000000
+#define PEERS_LINGER_CAMERA_US 10000000
+
 struct peers;
 
-/* linger_us: how long a peer without channels may keep the radio connection, so that one that comes back at once need not connect
- * anew. The adapter outlives the object. 0 or -ENOMEM. */
+/* The adapter outlives the object. 0 or a negative errno. */
 int peers_new(struct peers **ret, struct adapter *adapter, uint64_t linger_us);
-/* Ends no connection. NULL is allowed. */
+/* Asks for the end of every connection that is known here, or the peers would stay connected without us. NULL is allowed. */
 void peers_free(struct peers *peers);
-/* A channel of this peer was opened (accepted, or dialled). */
-void peers_opened(struct peers *peers, const struct link_peer *peer);
-/* It was closed; called once for each peers_opened. After the last one the connection ends: after the linger time, or without it
- * when `unwanted` (a stranger, or somebody who broke the protocol). bluetoothd takes another 2 s. Whoever opens a channel in
- * those 2 s loses it again (REASON_LINK_FAILED or REASON_LINK_CLOSED) and connects anew. */
+/* A channel of this peer was opened, accepted or dialled. False when the connection under it is about to end (bluetoothd takes 2
+ * s from the request on): the channel would be cut off in the middle, so the caller closes it now (and does not call
+ * peers_closed); the companion dials again a little later. */
+bool peers_opened(struct peers *peers, const struct link_peer *peer);
+/* It was closed; called once for each peers_opened that was true. After the last one the connection ends: after the linger time,
+ * or without it when `unwanted` (a stranger, or somebody who broke the protocol). */
 void peers_closed(struct peers *peers, const struct link_peer *peer, bool unwanted);

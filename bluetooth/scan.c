@@ -96,8 +96,8 @@ static int read_service_data(sd_bus_message *message, void *target) {
 		if (r < 0)
 			return r;
 		if (strcasecmp(uuid, LANYARD_SERVICE_UUID) == 0 && strcmp(type, "ay") == 0) {
-			const void *bytes;
-			size_t length;
+			const void *bytes = NULL;
+			size_t length = 0;
 			r = sd_bus_message_enter_container(message, 'v', "ay");
 			if (r >= 0)
 				r = sd_bus_message_read_array(message, 'y', &bytes, &length);
@@ -456,10 +456,7 @@ static int watch_devices(struct scan *s) {
 		  "type='signal',sender='" BLUEZ "',interface='" DBUS_OBJECT_MANAGER "',member='InterfacesAdded'", on_added },
 		{ &s->removed_match,
 		  "type='signal',sender='" BLUEZ "',interface='" DBUS_OBJECT_MANAGER "',member='InterfacesRemoved'", on_removed },
-		{ &s->device_match,
-		  "type='signal',sender='" BLUEZ "',interface='" DBUS_PROPERTIES
-		  "',member='PropertiesChanged',arg0='" BLUEZ_DEVICE "'",
-		  on_device_changed },
+		{ &s->device_match, BLUEZ_DEVICE_CHANGED_RULE, on_device_changed },
 		{ &s->adapter_match,
 		  "type='signal',sender='" BLUEZ "',interface='" DBUS_PROPERTIES
 		  "',member='PropertiesChanged',arg0='" BLUEZ_ADAPTER "'",

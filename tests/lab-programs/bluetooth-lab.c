@@ -8,7 +8,7 @@
  * it; N times (default 1; 0 without end), dialling again what it heard last, scanning anew after each failure. Status 0 when
  *       every cycle came to its end.
  *
- * --drop: ends the radio connection as soon as a channel is closed (camera: without it, after a second). */
+ * --drop: ends the radio connection as soon as a channel is closed (without it, after some seconds without one). */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -37,7 +37,6 @@
 #define DIAL_US 5000000
 #define ANSWER_US 15000000
 #define RETRY_US 200000
-#define LINGER_US 1000000
 
 struct lab;
 
@@ -143,7 +142,11 @@ static void on_accepted(void *context, int file, size_t send_mtu, const struct l
 		return;
 	}
 	*echo = (struct echo){ .lab = lab, .peer = *peer };
-	peers_opened(lab->peers, peer);
+	if (!peers_opened(lab->peers, peer)) {
+		say(lab, "ending peer=%s", peer_text(peer, text));
+		close(file);
+		return;
+	}
 	int r = stream_new(&echo->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, echo);
 	say(lab, "accepted peer=%s send_mtu=%zu%s", peer_text(peer, text), send_mtu, r < 0 ? " failed" : "");
 }
@@ -202,6 +205,14 @@ static void on_scan_failed(void *context, enum reason reason) {
 	say(context, "scan failed reason=%s", reason_code(reason));
 }
 
+static void close_stream(struct lab *lab) {
+	if (!lab->stream)
+		return;
+	stream_free(lab->stream);
+	lab->stream = NULL;
+	peers_closed(lab->peers, &lab->peer, lab->drop);
+}
+
 static void fail(struct lab *lab, const char *what, enum reason reason) {
 	say(lab, "%s reason=%s ms=%.1f", what, reason_code(reason), ms_since(lab->since_us));
 	lab->failures++;
@@ -257,6 +268,11 @@ static void on_dialled(void *context, int file, size_t send_mtu, enum reason rea
 		fail(lab, "dial failed", reason);
 		return;
 	}
+	if (!peers_opened(lab->peers, &lab->peer)) {
+		close(file);
+		fail(lab, "connection is ending", REASON_LINK_CLOSED);
+		return;
+	}
 	say(lab, "connected ms=%.1f send_mtu=%zu", ms_since(lab->since_us), send_mtu);
 	if (stream_new(&lab->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, lab) < 0)
 		abort();
@@ -276,10 +292,7 @@ static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {
 		break;
 	case COMPANION_HOLDING:
 		say(lab, "cycle %lu done", ++lab->cycles_done);
-		stream_free(lab->stream);
-		lab->stream = NULL;
-		if (lab->drop)
-			adapter_disconnect(lab->adapter, lab->peer.address);
+		close_stream(lab);
 		if (lab->cycles_done == lab->cycles)
 			sd_event_exit(lab->event, lab->failures ? 1 : 0);
 		else
@@ -302,8 +315,7 @@ static void enter_state(struct lab *lab, enum companion_state state) {
 	lab->timer = sd_event_source_disable_unref(lab->timer);
 	lab->state = state;
 	if (state != COMPANION_HOLDING && state != COMPANION_SENDING) {
-		stream_free(lab->stream);
-		lab->stream = NULL;
+		close_stream(lab);
 		link_dial_free(lab->dial);
 		lab->dial = NULL;
 	}
@@ -425,12 +437,12 @@ int main(int argc, char *argv[]) {
 	if (r >= 0)
 		r = adapter_new(&lab.adapter, lab.bus, argv[optind + 1], &callbacks, &lab);
 	if (r >= 0)
-		r = peers_new(&lab.peers, lab.adapter, LINGER_US);
+		r = peers_new(&lab.peers, lab.adapter, is_camera ? PEERS_LINGER_CAMERA_US : PEERS_LINGER_COMPANION_US);
 	if (r >= 0)
 		r = sd_event_loop(lab.event);
 	say(&lab, "end status=%d", r);
 
-	stream_free(lab.stream);
+	close_stream(&lab);
 	link_dial_free(lab.dial);
 	scan_free(lab.scan);
 	sd_event_source_disable_unref(lab.timer);

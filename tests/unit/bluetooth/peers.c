@@ -76,7 +76,7 @@ static void test_ended_after_lingering(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer;
 	struct fake_device *device = connect_peer(f, 1, &peer);
-	peers_opened(f->peers, &peer);
+	assert_true(peers_opened(f->peers, &peer));
 	fake_settle(f->event, 2 * LINGER_US);
 	assert_int_equal(device->disconnects, 0);
 	uint64_t since_us = fake_now_us();
@@ -92,11 +92,11 @@ static void test_not_ended_when_it_comes_back(void **state) {
 	struct link_peer peer, other;
 	struct fake_device *device = connect_peer(f, 1, &peer);
 	struct fake_device *other_device = connect_peer(f, 2, &other);
-	peers_opened(f->peers, &peer);
-	peers_opened(f->peers, &other);
+	assert_true(peers_opened(f->peers, &peer));
+	assert_true(peers_opened(f->peers, &other));
 	peers_closed(f->peers, &peer, false);
-	peers_opened(f->peers, &peer);
-	peers_opened(f->peers, &peer);
+	assert_true(peers_opened(f->peers, &peer));
+	assert_true(peers_opened(f->peers, &peer));
 	peers_closed(f->peers, &peer, false); /* one of two */
 	fake_settle(f->event, 2 * LINGER_US);
 	assert_int_equal(device->disconnects, 0);
@@ -109,8 +109,8 @@ static void test_unwanted_is_ended_at_once(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer;
 	struct fake_device *device = connect_peer(f, 1, &peer);
-	peers_opened(f->peers, &peer);
-	peers_opened(f->peers, &peer);
+	assert_true(peers_opened(f->peers, &peer));
+	assert_true(peers_opened(f->peers, &peer));
 	peers_closed(f->peers, &peer, true); /* its other channel may be a good one */
 	fake_settle(f->event, LINGER_US / 2);
 	assert_int_equal(device->disconnects, 0);
@@ -120,13 +120,76 @@ static void test_unwanted_is_ended_at_once(void **state) {
 	assert_true(fake_now_us() - since_us < LINGER_US);
 }
 
+static void test_no_new_channel_on_a_connection_that_ends(void **state) {
+	struct fixture *f = *state;
+	struct link_peer peer, other;
+	struct fake_device *device = connect_peer(f, 1, &peer), *other_device = connect_peer(f, 2, &other);
+	device->connected = other_device->connected = true;
+	assert_true(peers_opened(f->peers, &peer));
+	peers_closed(f->peers, &peer, true);
+	assert_false(peers_opened(f->peers, &peer));
+	run_until(f->event, device->disconnects == 1);
+	assert_false(peers_opened(f->peers, &peer));
+	/* Somebody else's end is not its. */
+	other_device->connected = false;
+	fake_change(other_device, "Connected", NULL);
+	fake_change(device, "RSSI", NULL);
+	fake_change(device, "Connected", NULL); /* still true */
+	fake_settle(f->event, LINGER_US);
+	assert_false(peers_opened(f->peers, &peer));
+	device->connected = false;
+	fake_change(device, "Connected", NULL);
+	run_until(f->event, peers_opened(f->peers, &peer));
+	peers_closed(f->peers, &peer, false);
+	run_until(f->event, device->disconnects == 2);
+}
+
+static void test_end_that_nobody_tells_of(void **state) {
+	struct fixture *f = *state;
+	struct link_peer peer;
+	connect_peer(f, 1, &peer);
+	assert_true(peers_opened(f->peers, &peer));
+	peers_closed(f->peers, &peer, true);
+	uint64_t since_us = fake_now_us();
+	run_until(f->event, peers_opened(f->peers, &peer));
+	assert_true(fake_now_us() - since_us > 2000000);
+}
+
+static void test_all_ended_when_freed(void **state) {
+	struct fixture *f = *state;
+	struct link_peer open, lingering, ended;
+	struct fake_device *device[3] = { connect_peer(f, 1, &open), connect_peer(f, 2, &lingering), connect_peer(f, 3, &ended) };
+	assert_true(peers_opened(f->peers, &open));
+	assert_true(peers_opened(f->peers, &lingering));
+	assert_true(peers_opened(f->peers, &ended));
+	peers_closed(f->peers, &lingering, false);
+	peers_closed(f->peers, &ended, true);
+	peers_free(f->peers);
+	f->peers = NULL;
+	fake_settle(f->event, 2 * LINGER_US);
+	for (unsigned n = 0; n < 3; n++)
+		assert_int_equal(device[n]->disconnects, 1);
+}
+
+static void test_ended_by_the_peer(void **state) {
+	struct fixture *f = *state;
+	struct link_peer peer;
+	struct fake_device *device = connect_peer(f, 1, &peer);
+	assert_true(peers_opened(f->peers, &peer));
+	peers_closed(f->peers, &peer, false);
+	device->connected = false;
+	fake_change(device, "Connected", NULL);
+	fake_settle(f->event, 2 * LINGER_US);
+	assert_int_equal(device->disconnects, 0); /* it would hit a connection that was made since */
+}
+
 static void test_more_than_fit(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer[40];
 	struct fake_device *device[40];
 	for (unsigned n = 0; n < 40; n++) {
 		device[n] = connect_peer(f, n, &peer[n]);
-		peers_opened(f->peers, &peer[n]);
+		assert_true(peers_opened(f->peers, &peer[n]));
 	}
 	for (unsigned n = 0; n < 40; n++)
 		peers_closed(f->peers, &peer[n], false);
@@ -138,7 +201,7 @@ static void test_nothing_to_ask_while_gone(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer;
 	connect_peer(f, 1, &peer);
-	peers_opened(f->peers, &peer);
+	assert_true(peers_opened(f->peers, &peer));
 	fake_kill(f->fake);
 	run_until(f->event, f->lost == 1);
 	peers_closed(f->peers, &peer, true);
@@ -151,8 +214,11 @@ static void test_nothing_to_ask_while_gone(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ended_after_lingering), TEST(test_not_ended_when_it_comes_back), TEST(test_unwanted_is_ended_at_once),
-		TEST(test_more_than_fit),         TEST(test_nothing_to_ask_while_gone),
+		TEST(test_ended_after_lingering),     TEST(test_not_ended_when_it_comes_back),
+		TEST(test_unwanted_is_ended_at_once), TEST(test_no_new_channel_on_a_connection_that_ends),
+		TEST(test_end_that_nobody_tells_of),  TEST(test_all_ended_when_freed),
+		TEST(test_ended_by_the_peer),         TEST(test_more_than_fit),
+		TEST(test_nothing_to_ask_while_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
