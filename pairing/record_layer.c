@@ -1,5 +1,6 @@
 #include "pairing/record_layer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static size_t header_length(const uint8_t header[RECORD_HEADER_SIZE]) {
 
 static void fill(struct record_layer *layer, const uint8_t **bytes, size_t *length, size_t target) {
 	size_t missing = target - layer->filled, take = missing < *length ? missing : *length;
+	assert(*bytes || take == 0);
 	if (take > 0)
 		memcpy(layer->buffer + layer->filled, *bytes, take);
 	layer->filled += take;

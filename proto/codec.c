@@ -27,8 +27,8 @@ int codec_encode(const lanyard_Message *message, uint8_t *out, size_t capacity, 
 	return encode(lanyard_Message_fields, message, out, capacity, ret_length);
 }
 
-/* A body that we do not know is a later version's: the request is answered with REASON_REQUEST_UNKNOWN, the event ignored, and the
- * session goes on. */
+/* A body that we do not know is a later version's: the request is answered with REASON_REQUEST_UNKNOWN, the event ignored, and
+ * the session goes on. */
 static bool is_acceptable(const lanyard_Message *message) {
 	switch (message->which_kind) {
 	case lanyard_Message_request_tag:

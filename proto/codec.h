@@ -1,6 +1,6 @@
-/* Encoding and decoding of the schema's outer messages. Decoding accepts whole messages with one known member and an id that is not
- * zero, and steps over fields that a later version has added. What a field may hold (ids, UTF-8, ranges, enum values that we do not
- * know) is checked by whoever uses it. */
+/* Encoding and decoding of the schema's outer messages. Decoding accepts whole messages with one known member and an id that is
+ * not zero, and steps over fields that a later version has added. What a field may hold (ids, UTF-8, ranges, enum values that we
+ * do not know) is checked by whoever uses it. */
 #pragma once
 
 #include <stdbool.h>
