@@ -10,7 +10,7 @@ const char *cli_value(const struct cli_call *call, const char *option) {
 	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && call->command->options[i].name; i++)
 		if (strcmp(call->command->options[i].name, option) == 0)
 			return call->values[i];
-	assert(!"the command's table has no such option");
+	assert(false && "the command's table has no such option");
 	return NULL;
 }
 
