@@ -17,6 +17,17 @@
 
 #define WIRE_LIMIT (256 * 1024)
 
+enum pair_callback {
+	PAIR_SEND = 1,
+	PAIR_BEGIN = 2,
+	PAIR_CODE = 4,
+	PAIR_COMMIT = 8,
+	PAIR_LIVE = 16,
+	PAIR_MESSAGE = 32,
+	PAIR_CLOSED = 64,
+	PAIR_CALLBACKS = 128,
+};
+
 struct pair_end {
 	struct pair_of_channels *pair;
 	struct channel *channel;
@@ -24,7 +35,9 @@ struct pair_end {
 	struct pairing_record record; /* what `commit` was given last */
 	int commit_result;
 	enum reason pairing_allowed;
-	bool committed, live, closed, code_shown, free_in_message, free_in_live;
+	bool committed, live, closed, code_shown;
+	unsigned free_in; /* mask of enum pair_callback: the channel is freed inside it */
+	unsigned called;  /* mask of enum pair_callback: which were called */
 	enum reason reason;
 	uint32_t code;
 	uint8_t message[65536];
@@ -56,52 +69,59 @@ static inline void pair_random(void *context, uint8_t *out, size_t length) {
 	}
 }
 
+static inline void pair_called(struct pair_end *end, enum pair_callback callback) {
+	end->called |= callback;
+	if (!(end->free_in & callback))
+		return;
+	channel_free(end->channel);
+	end->channel = NULL;
+}
+
 static inline void pair_on_send(void *context, const uint8_t *bytes, size_t length) {
 	struct pair_end *end = context;
 	assert_true(end->wire_length + length <= WIRE_LIMIT);
 	memcpy(end->wire + end->wire_length, bytes, length);
 	end->wire_length += length;
 	end->records++;
+	pair_called(end, PAIR_SEND);
 }
 
 static inline enum reason pair_on_begin(void *context) {
-	return ((struct pair_end *)context)->pairing_allowed;
+	struct pair_end *end = context;
+	pair_called(end, PAIR_BEGIN);
+	return end->pairing_allowed;
 }
 
 static inline void pair_on_code(void *context, uint32_t code) {
 	struct pair_end *end = context;
 	end->code_shown = true;
 	end->code = code;
+	pair_called(end, PAIR_CODE);
 }
 
 static inline int pair_on_commit(void *context, const struct pairing_record *record) {
 	struct pair_end *end = context;
-	if (end->commit_result < 0)
-		return end->commit_result;
-	end->record = *record;
-	end->committed = true;
-	return 0;
-}
-
-static inline void pair_drop(struct pair_end *end) {
-	channel_free(end->channel);
-	end->channel = NULL;
+	if (end->commit_result == 0) {
+		end->record = *record;
+		end->committed = true;
+	}
+	pair_called(end, PAIR_COMMIT);
+	return end->commit_result;
 }
 
 static inline void pair_on_live(void *context) {
 	struct pair_end *end = context;
 	end->live = true;
-	if (end->free_in_live)
-		pair_drop(end);
+	pair_called(end, PAIR_LIVE);
 }
 
 static inline void pair_on_message(void *context, const uint8_t *bytes, size_t length) {
 	struct pair_end *end = context;
+	assert_true(length > 0);
 	memcpy(end->message, bytes, length);
 	end->message_length = length;
 	end->messages++;
-	if (end->free_in_message)
-		pair_drop(end);
+	pair_called(end, PAIR_MESSAGE);
 }
 
 static inline void pair_on_closed(void *context, enum reason reason) {
@@ -109,6 +129,7 @@ static inline void pair_on_closed(void *context, enum reason reason) {
 	assert_false(end->closed); /* once */
 	end->closed = true;
 	end->reason = reason;
+	pair_called(end, PAIR_CLOSED);
 }
 
 static const struct channel_callbacks pair_callbacks = {
@@ -135,7 +156,7 @@ static inline void pair_reset_end(struct pair_end *end) {
 	end->channel = NULL;
 	end->committed = end->live = end->closed = end->code_shown = false;
 	end->wire_length = end->message_length = 0;
-	end->records = end->messages = 0;
+	end->records = end->messages = end->called = 0;
 	end->reason = REASON_OK;
 }
 
