@@ -19,64 +19,103 @@ lab_config() {
 	mv "$1.new" "$1"
 }
 
-# lab_camera HOST [OPTION...]: cam-radiod with the host's adapter, buttons and access point. /run/lab/HOST/camera.conf is made the first
-# time and kept, so that a scenario may change it with lab_config before a restart.
+# lab_ready PROCESS SECONDS CONDITION: the daemon that was just started is there when the condition holds. Inside lab_together, that is
+# waited for at its end.
+lab_ready() {
+	[ -z "${lab_gathering-}" ] || {
+		lab_gathered+=("$1 $2 $3")
+		return 0
+	}
+	lab_wait "$2" "$3 || ! lab_alive $1" "$1 is ready"
+	lab_alive "$1" || lab_fail "$1 ended: $(tail -n 1 "$LAB_ARTIFACTS/$1.log")"
+}
+
+# lab_together COMMAND...: several of the commands below, each one word of arguments; the daemons start side by side, which an emulated
+# processor thanks for.
+lab_together() {
+	local command process seconds condition
+	lab_gathered=() lab_gathering=yes
+	for command; do $command; done
+	lab_gathering=''
+	for command in "${lab_gathered[@]}"; do
+		read -r process seconds condition <<<"$command"
+		lab_ready "$process" $((seconds * 2)) "$condition"
+	done
+}
+
+# lab_camera_config HOST: /run/lab/HOST/camera.conf, made the first time and kept: a scenario may change it with lab_config afterwards.
+lab_camera_config() {
+	local host=$1 folder=$lab_run/$1
+	# The kernel has Bluetooth only in the first namespace: the daemon starts there and enters its host's.
+	[ -e "$folder/camera.conf" ] || cat >"$folder/camera.conf" <<-CONF
+		[camera]
+		serial = LAB-${host^^}
+		model = Lab camera
+		adapter = $(<"$folder/adapter")
+		[buttons]
+		event_device = Lanyard lab buttons of $host
+		function_device = Lanyard lab buttons of $host
+		[wifi]
+		hostapd_control = $folder/hostapd/wlan0
+		ap_interface = wlan0
+		namespace = /run/netns/$host
+	CONF
+}
+
+# lab_camera HOST [OPTION...]: cam-radiod with the host's adapter, buttons and access point.
 lab_camera() {
 	local host=$1 folder=$lab_run/$1
 	shift
-	if [ ! -e "$folder/camera.conf" ]; then
-		lab_config "$folder/camera.conf" camera serial "LAB-${host^^}"
-		lab_config "$folder/camera.conf" camera model 'Lab camera'
-		lab_config "$folder/camera.conf" camera adapter "$(lab_adapter "$host")"
-		lab_config "$folder/camera.conf" buttons event_device "Lanyard lab buttons of $host"
-		lab_config "$folder/camera.conf" buttons function_device "Lanyard lab buttons of $host"
-		lab_config "$folder/camera.conf" wifi hostapd_control "$folder/hostapd/wlan0"
-		lab_config "$folder/camera.conf" wifi ap_interface wlan0
-		# The kernel has Bluetooth only in the first namespace: the daemon starts there and enters its host's.
-		lab_config "$folder/camera.conf" wifi namespace "/run/netns/$host"
-	fi
+	lab_camera_config "$host"
 	mkdir -p "$folder/camera"
 	lab_start "$host-camera" cam-radiod --config "$folder/camera.conf" --state "$folder/camera" --instance "$host" "$@"
-	lab_wait 10 "lab_on_bus org.lanyard.Camera.$host || ! lab_alive $host-camera" "cam-radiod of $host"
-	lab_alive "$host-camera" || lab_fail "cam-radiod of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-camera.log")"
+	lab_ready "$host-camera" 10 "lab_on_bus org.lanyard.Camera.$host"
 }
 
 # lab_recorder HOST [OPTION...]: cam-recorder with its test picture, small and slow because the processor is emulated.
 lab_recorder() {
 	local host=$1 folder=$lab_run/$1
 	shift
-	if [ ! -e "$folder/recorder.conf" ]; then
-		lab_config "$folder/recorder.conf" camera serial "LAB-${host^^}"
-		lab_config "$folder/recorder.conf" video width 320
-		lab_config "$folder/recorder.conf" video height 180
-		lab_config "$folder/recorder.conf" video framerate 5
-	fi
+	[ -e "$folder/recorder.conf" ] || cat >"$folder/recorder.conf" <<-CONF
+		[camera]
+		serial = LAB-${host^^}
+		[video]
+		width = 320
+		height = 180
+		framerate = 5
+	CONF
 	mkdir -p "$folder/recorder"
 	lab_start "$host-recorder" cam-recorder --config "$folder/recorder.conf" --state "$folder/recorder" --instance "$host" "$@"
-	lab_wait 30 "lab_on_bus org.lanyard.Recorder.$host || ! lab_alive $host-recorder" "cam-recorder of $host"
-	lab_alive "$host-recorder" || lab_fail "cam-recorder of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-recorder.log")"
+	lab_ready "$host-recorder" 30 "lab_on_bus org.lanyard.Recorder.$host"
 }
 
-# lab_companion HOST [OPTION...]: companiond with the host's adapter, and Wi-Fi if lab_supplicant was called before.
+# lab_companion_config HOST: the same for companiond, with Wi-Fi if lab_supplicant was called before.
+lab_companion_config() {
+	local host=$1 folder=$lab_run/$1
+	[ ! -e "$folder/companion.conf" ] || return 0
+	cat >"$folder/companion.conf" <<-CONF
+		[companion]
+		name = $host
+		adapter = $(<"$folder/adapter")
+		[http]
+		socket = $folder/http/http.socket
+		page = ${LAB%/lab}/companion/web/dist
+		[wifi]
+		namespace = /run/netns/$host
+	CONF
+	[ ! -S "$folder/supplicant/wlan0" ] ||
+		printf '%s\n' "supplicant_control = $folder/supplicant/wlan0" 'interface = wlan0' >>"$folder/companion.conf"
+}
+
+# lab_companion HOST [OPTION...]: companiond with the host's adapter.
 lab_companion() {
 	local host=$1 folder=$lab_run/$1
 	shift
-	if [ ! -e "$folder/companion.conf" ]; then
-		lab_config "$folder/companion.conf" companion name "$host"
-		lab_config "$folder/companion.conf" companion adapter "$(lab_adapter "$host")"
-		lab_config "$folder/companion.conf" http socket "$(lab_companion_socket "$host")"
-		lab_config "$folder/companion.conf" wifi namespace "/run/netns/$host"
-		lab_config "$folder/companion.conf" http page "$(realpath "$LAB/..")/companion/web/dist"
-		if [ -S "$folder/supplicant/wlan0" ]; then
-			lab_config "$folder/companion.conf" wifi supplicant_control "$folder/supplicant/wlan0"
-			lab_config "$folder/companion.conf" wifi interface wlan0
-		fi
-	fi
+	lab_companion_config "$host"
 	mkdir -p "$folder/companion" "$folder/http"
 	chmod 700 "$folder/http"
 	lab_start "$host-companion" companiond --config "$folder/companion.conf" --state "$folder/companion" "$@"
-	lab_wait 10 "lab_answers '$host' || ! lab_alive $host-companion" "companiond of $host"
-	lab_alive "$host-companion" || lab_fail "companiond of $host ended: $(tail -n 1 "$LAB_ARTIFACTS/$host-companion.log")"
+	lab_ready "$host-companion" 10 "lab_answers $host"
 }
 
 lab_companion_socket() { # HOST
@@ -98,6 +137,7 @@ lab_relay() {
 	lab_start_on "$host" relay socat "UNIX-LISTEN:$socket,fork,unlink-early" "TCP:127.0.0.1:$port"
 	lab_wait 5 "[ -S '$socket' ]" 'the relay'
 	lab_start "relay-$port" socat "TCP-LISTEN:$port,fork,reuseaddr" "UNIX-CONNECT:$socket"
+	lab_wait 5 "ss -Hltn 'sport = :$port' | grep -q ." "port $port of the guest"
 }
 
 # --- asking the daemons --------------------------------------------------------------------------------------------------

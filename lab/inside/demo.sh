@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Inside the guest: the main job, from two buttons to a picture and back to silence. Speaks to lab/demo on the host through lines
-# that begin with "@": begin NAME TEXT, ok NAME MILLISECONDS JSON, failed NAME TEXT, note TEXT, page TOKEN.
+# that begin with "@": begin NAME TEXT, ok NAME MILLISECONDS JSON ("-": the host measures, as it must for a boot), failed NAME TEXT,
+# note TEXT, page TOKEN.
 # shellcheck source=lab/inside/lab.sh
 . "$LAB/inside/lab.sh"
 
@@ -73,12 +74,8 @@ lab_supplicant phone1
 lab_buttons cam1
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
-lab_recorder cam1
-lab_camera cam1
-lab_companion phone1
-lab_companion phone2
-lab_clock
-echo "@ok lab $lab_now $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl --version | grep -oE '[0-9.]+')" \
+lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
+echo "@ok lab - $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl --version | grep -oE '[0-9.]+')" \
 	'{kernel: $kernel, bluez: $bluez, hosts: ["cam1", "phone1", "phone2"]}')"
 
 # ------------------------------------------------------------------------------------------------------------------- steps
@@ -141,8 +138,7 @@ step tag 'category, case number, note and position; read back after the daemons 
 companion phone1 tag "$id" --category 'Traffic stop' --case '2026-004711' --note 'Driver "cooperative", ünïcode' --position 59.3293,18.0686 >/dev/null
 lab_stop cam1-recorder
 lab_stop cam1-camera
-lab_recorder cam1
-lab_camera cam1
+lab_together 'lab_recorder cam1' 'lab_camera cam1'
 lab_wait 30 '[ "$(status_of phone1 .state)" = live ]' 'the session after the restart'
 tag=$(companion phone1 list --json | jq -c --arg id "$id" '.recordings[] | select(.id == $id) | .tag')
 jq -e '.category == "Traffic stop" and .case_number == "2026-004711" and .note == "Driver \"cooperative\", ünïcode"

@@ -13,12 +13,11 @@ lab_supplicant phone1
 lab_buttons cam1
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$PAGE_RECORDINGS/." "$lab_run/cam1/recorder/"
-lab_recorder cam1
-lab_camera cam1
-lab_stop cam1-camera
+lab_camera_config cam1
 lab_config "$lab_run/cam1/camera.conf" policy record_stop yes
-lab_camera cam1
-lab_companion phone1
+lab_companion_config phone1
+lab_config "$lab_run/phone1/companion.conf" http port "$PAGE_PORT"
+lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1'
 lab_relay phone1 "$PAGE_PORT"
 echo "@page $(cat "$(lab_companion_token phone1)")"
 until [ -e "$LAB_ARTIFACTS/end" ]; do
