@@ -1,8 +1,11 @@
 /* A peer that speaks Noise but is not bound to say what the protocol wants: for tests of what a channel makes of it. */
 #pragma once
 
+#include <errno.h>
+
 #include "pairing/hello.h"
 #include "pairing/noise.h"
+#include "pairing/pairing_messages.h"
 #include "pairing/record_layer.h"
 #include "tests/unit/pairing/pair_of_channels.h"
 
