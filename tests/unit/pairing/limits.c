@@ -164,9 +164,9 @@ static void test_late_bytes(void **state) {
 			channel_confirm(end->channel, true, pair.now_us + deadlines[i].given_us);
 			assert_int_equal(end->called & PAIR_COMMIT, 0);
 		} else {
+			pair_deliver(&pair, end, other); /* the answer is on its way in time */
 			if (deadlines[i].state == COMPANION_CONTRIBUTION)
 				channel_confirm(other->channel, true, pair.now_us);
-			pair_deliver(&pair, end, other); /* the answer is on its way in time */
 			pair.now_us += deadlines[i].given_us;
 			assert_true(pair_deliver(&pair, other, end));
 		}
