@@ -1,5 +1,5 @@
 /* The one narrow wrapper around the libraries' primitives. Fixed-size array arguments; results must be checked where they can
- * fail. SHA-256, HMAC and HKDF: mbedTLS. X25519 and Ed25519: libsodium. AES-256-GCM: OpenSSL's libcrypto for bulk, mbedTLS as
+ * fail. SHA-256: mbedTLS. HMAC, HKDF, X25519 and Ed25519: libsodium. AES-256-GCM: OpenSSL's libcrypto for bulk, mbedTLS as
  * the second back end that a test holds to the same bytes. */
 #pragma once
 

@@ -1,5 +1,5 @@
-/* Ends of a link for fuzz targets: fake clock, fixed random, fixed keys, and what must hold of an end whatever comes. The input of
- * these targets is a script of operations, so that it reaches far behind the handshakes without knowing a key. */
+/* Ends of a link for fuzz targets: fake clock, fixed random, fixed keys, and what must hold of an end whatever comes. The input
+ * of these targets is a script of operations, so that it reaches far behind the handshakes without knowing a key. */
 #pragma once
 
 #include <stdlib.h>
@@ -96,8 +96,8 @@ static inline int on_commit(void *context, const struct pairing_record *record) 
 	must(end->accepted || !end->camera);
 	if (end->ends->two) {
 		must(other_end(end)->accepted || end->camera);
-		must(!end->camera || (other_end(end)->committed &&
-		                      memcmp(record->secret, other_end(end)->record.secret, KEY_SIZE) == 0));
+		must(!end->camera ||
+		     (other_end(end)->committed && memcmp(record->secret, other_end(end)->record.secret, KEY_SIZE) == 0));
 		must(memcmp(record->peer_key, (end->camera ? end->ends->companion_keys : end->ends->camera_keys).public,
 		            KEY_SIZE) == 0);
 	}
@@ -173,7 +173,9 @@ static inline void end_open(struct end *end, enum channel_kind kind) {
 	const struct channel_config config = {
 		.random = &ends->random,
 		.keys = end->camera ? &ends->camera_keys : &ends->companion_keys,
-		.pairing = end->camera ? &ends->camera_record : kind == CHANNEL_PAIRING ? NULL : &ends->companion_record,
+		.pairing = end->camera               ? &ends->camera_record
+		           : kind == CHANNEL_PAIRING ? NULL
+		                                     : &ends->companion_record,
 		.media_psk = kind == CHANNEL_MEDIA ? ends->media_psk : NULL,
 		.name = end->camera ? "LY-0001" : "phone",
 		.record_limit = kind == CHANNEL_MEDIA ? RECORD_LIMIT_MEDIA : RECORD_LIMIT_BLUETOOTH,

@@ -107,8 +107,8 @@ static inline void hostile_handshake(struct hostile *h, const uint8_t *payload, 
 		memcpy(out + RECORD_HEADER_SIZE, h->hello, HELLO_SIZE);
 		prefix = HELLO_SIZE;
 	}
-	if (noise_write(&h->noise, payload, length, out + RECORD_HEADER_SIZE + prefix, RECORD_LIMIT_BLUETOOTH - prefix, &written) <
-	    0) {
+	if (noise_write(&h->noise, payload, length, out + RECORD_HEADER_SIZE + prefix, RECORD_LIMIT_BLUETOOTH - prefix,
+	                &written) < 0) {
 		h->broken = true;
 		return;
 	}
@@ -151,8 +151,9 @@ static inline void hostile_honest(struct hostile *h) {
 	}
 	if (h->kind == CHANNEL_PAIRING) {
 		unsigned step = h->steps++;
-		pairing_step_write(&w, &(struct pairing_step_message){
-		                               .step = step == 0 ? STEP_CONTRIBUTION : h->victim->camera ? STEP_FINISH : STEP_DONE });
+		pairing_step_write(&w, &(struct pairing_step_message){ .step = step == 0           ? STEP_CONTRIBUTION
+		                                                               : h->victim->camera ? STEP_FINISH
+		                                                                                   : STEP_DONE });
 	} else {
 		h->steps++;
 		if (h->steps > 1)

@@ -1,6 +1,6 @@
-/* A camera and a companion of ours with somebody in between who holds no key but does as he likes with the bytes: replaces, flips,
- * cuts, repeats, reflects, delays. First byte: pairing, session or media. Then operations, of which the highest bit says which end
- * it is done to (set: the camera):
+/* A camera and a companion of ours with somebody in between who holds no key but does as he likes with the bytes: replaces,
+ * flips, cuts, repeats, reflects, delays. First byte: pairing, session or media. Then operations, of which the highest bit says
+ * which end it is done to (set: the camera):
  *
  *   0            what the other end has sent arrives
  *   1 n          the next n bytes of it arrive

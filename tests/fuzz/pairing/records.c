@@ -1,5 +1,5 @@
-/* The record layer against the plainest reading of docs/protocol.md, "Records". First byte: the record limit. Second byte: how many
- * bytes each piece of the stream has, whatever the records are. */
+/* The record layer against the plainest reading of docs/protocol.md, "Records". First byte: the record limit. Second byte: how
+ * many bytes each piece of the stream has, whatever the records are. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -252,7 +252,8 @@ static void test_bad_keys(void **state) {
 		raw_end(&raw);
 
 		pair_open(&pair, CHANNEL_SESSION);
-		raw_start(&raw, &pair, NOISE_KKPSK0, true, &pair.companion.keys, &pair.companion.record, raw_hello(HELLO_SESSION));
+		raw_start(&raw, &pair, NOISE_KKPSK0, true, &pair.companion.keys, &pair.companion.record,
+		          raw_hello(HELLO_SESSION));
 		say_ephemeral(&raw, &pair.camera, NULL, 0, bad);
 		assert_refused(&pair.camera, REASON_KEY_INVALID);
 		assert_int_equal(pair.camera.records, 0);
@@ -469,16 +470,15 @@ static void test_changed_range(void **state) {
 			uint8_t hello[HELLO_SIZE], payload[HANDSHAKE_PAYLOAD_LIMIT], nonce[NONCE_SIZE] = { 1 };
 			uint8_t out[RECORD_LIMIT_BLUETOOTH];
 			struct raw_peer raw;
-			hello_write(&(struct hello){ .pattern = (enum hello_pattern)kind,
-			                             .version = 1,
-			                             .minimum = 1,
-			                             .maximum = 2 },
-			            hello);
+			hello_write(
+			        &(struct hello){ .pattern = (enum hello_pattern)kind, .version = 1, .minimum = 1, .maximum = 2 },
+			        hello);
 			bool is_pairing = kind == HELLO_PAIRING;
 			pair_open(&pair, is_pairing ? CHANNEL_PAIRING : CHANNEL_SESSION);
 			raw_start(&raw, &pair, is_pairing ? NOISE_XX : NOISE_KKPSK0, true, &pair.companion.keys,
 			          is_pairing ? NULL : &pair.companion.record, hello);
-			size_t length = raw_handshake(&raw, payload, is_pairing ? offer_payload(nonce, payload) : 0, out, sizeof(out));
+			size_t length =
+			        raw_handshake(&raw, payload, is_pairing ? offer_payload(nonce, payload) : 0, out, sizeof(out));
 			if (changed)
 				out[RECORD_HEADER_SIZE + 3] = 1;
 			channel_receive(pair.camera.channel, out, length, pair.now_us);

@@ -261,16 +261,11 @@ int main(void) {
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_messages_sent),
-		TEST(test_messages_received),
-		TEST(test_keep_alive_at_the_limit),
-		TEST(test_nonce_never_wraps),
-		TEST(test_deadline_of_each_state),
-		TEST(test_late_bytes),
-		TEST(test_finish_shares_the_time),
-		TEST(test_clock_goes_back),
-		TEST(test_stalled_record),
-		TEST(test_dripping),
+		TEST(test_messages_sent),           TEST(test_messages_received),
+		TEST(test_keep_alive_at_the_limit), TEST(test_nonce_never_wraps),
+		TEST(test_deadline_of_each_state),  TEST(test_late_bytes),
+		TEST(test_finish_shares_the_time),  TEST(test_clock_goes_back),
+		TEST(test_stalled_record),          TEST(test_dripping),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

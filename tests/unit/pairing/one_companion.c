@@ -1,5 +1,5 @@
-/* Invariants 2 and 3 with both ends' stores in the picture: whatever is lost, and whenever, exactly one companion can open a session
- * with the camera afterwards, and each companion that thinks it is paired for certain is. */
+/* Invariants 2 and 3 with both ends' stores in the picture: whatever is lost, and whenever, exactly one companion can open a
+ * session with the camera afterwards, and each companion that thinks it is paired for certain is. */
 #include "tests/unit/pairing/raw_peer.h"
 
 static struct pair_of_channels pair;
@@ -203,8 +203,9 @@ int main(void) {
 	if (crypto_start() < 0)
 		return 1;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_another_companion),   cmocka_unit_test(test_same_companion), cmocka_unit_test(test_lost_and_again),
-		cmocka_unit_test(test_camera_cannot_store), cmocka_unit_test(test_flipped_steps),
+		cmocka_unit_test(test_another_companion), cmocka_unit_test(test_same_companion),
+		cmocka_unit_test(test_lost_and_again),    cmocka_unit_test(test_camera_cannot_store),
+		cmocka_unit_test(test_flipped_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

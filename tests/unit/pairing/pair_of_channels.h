@@ -176,7 +176,7 @@ static inline const struct pairing_record *pair_record_of(const struct pair_end 
 }
 
 static inline void pair_open(struct pair_of_channels *pair, enum channel_kind kind) {
-	static const uint8_t media_psk[KEY_SIZE] = { 42 };
+	static const uint8_t media_psk[KEY_SIZE + 1] = "a one-time key of just 32 bytes.";
 	pair_reset_end(&pair->camera);
 	pair_reset_end(&pair->companion);
 	pair->cut = false;
