@@ -1,5 +1,5 @@
-/* Memory: every allocation fails once, and no block goes back to the allocator, and no channel is closed, with a secret in it. The
- * allocator of our own code is wrapped by the linker, libcrypto's by its own hook. */
+/* Memory: every allocation fails once, and no block goes back to the allocator, and no channel is closed, with a secret in it.
+ * The allocator of our own code is wrapped by the linker, libcrypto's by its own hook. */
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
@@ -44,7 +44,8 @@ static void add_secret(const uint8_t secret[KEY_SIZE]) {
 
 static bool holds_secret(const void *block, size_t length) {
 	for (size_t i = 0; i < secret_count; i++)
-		if (memmem(block, length, secrets[i], KEY_SIZE / 2) || memmem(block, length, secrets[i] + KEY_SIZE / 2, KEY_SIZE / 2))
+		if (memmem(block, length, secrets[i], KEY_SIZE / 2) ||
+		    memmem(block, length, secrets[i] + KEY_SIZE / 2, KEY_SIZE / 2))
 			return true;
 	return false;
 }
@@ -155,8 +156,12 @@ static void random_remembered(void *context, uint8_t *out, size_t length) {
 /* Copies of what only the channel knows. */
 static void add_secrets_of(const struct channel *channel) {
 	static const uint8_t zero[KEY_SIZE];
-	const uint8_t *const fields[] = { channel->handshake.chaining_key, channel->handshake.psk, channel->contribution,
-		                          channel->secret, channel->media_psk, channel->handshake.e.secret };
+	const uint8_t *const fields[] = { channel->handshake.chaining_key,
+		                          channel->handshake.psk,
+		                          channel->contribution,
+		                          channel->secret,
+		                          channel->media_psk,
+		                          channel->handshake.e.secret };
 	for (size_t i = 0; i < ELEMENTS(fields); i++)
 		if (memcmp(fields[i], zero, KEY_SIZE) != 0)
 			add_secret(fields[i]);
@@ -177,7 +182,8 @@ static void test_nothing_is_left_behind(void **state) {
 		for (unsigned close = 0; close < 3; close++) { /* nobody, the camera, the companion */
 			bool over = false;
 			for (unsigned deliveries = 0; !over; deliveries++, rounds++) {
-				struct pairing_record camera_record = pair.camera.record, companion_record = pair.companion.record;
+				struct pairing_record camera_record = pair.camera.record,
+				                      companion_record = pair.companion.record;
 				secret_count = 0;
 				leaks = watched = 0;
 				pair.random.fill = random_remembered;
@@ -208,8 +214,8 @@ static void test_nothing_is_left_behind(void **state) {
 				pair_reset_end(&pair.companion);
 				assert_true(watched >= 6);
 				if (leaks > 0)
-					fail_msg("kind %d, closed by %u after %u deliveries: %u blocks were freed with a secret", kind,
-					         close, deliveries, leaks);
+					fail_msg("kind %d, closed by %u after %u deliveries: %u blocks were freed with a secret",
+					         kind, close, deliveries, leaks);
 				secret_count = 0;
 				pair.random.fill = pair_random;
 				pair.camera.record = camera_record;
