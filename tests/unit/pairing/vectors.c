@@ -1,6 +1,6 @@
-/* docs/vectors/protocol.json: a complete pairing, a session, adverts and records from fixed keys. The test makes the file anew out of
- * our code and wants the same bytes; vectors.py computes it a second time with nothing of ours. After a change of the protocol:
- * `unit-pairing-vectors print > docs/vectors/protocol.json`, and see that vectors.py agrees. */
+/* docs/vectors/protocol.json: a complete pairing, a session, adverts and records from fixed keys. The test makes the file anew
+ * out of our code and wants the same bytes; vectors.py computes it a second time with nothing of ours. After a change of the
+ * protocol: `unit-pairing-vectors print > docs/vectors/protocol.json`, and see that vectors.py agrees. */
 #include <stdio.h>
 #include <stdlib.h>
 
