@@ -50,7 +50,8 @@ struct session {
 	struct path *path, *next; /* the one in use and the spare one; they change places when a session is renewed */
 	struct requests *requests;
 	sd_event_source *timer;
-	uint64_t ping_us, renew_us, retry_us, grace_us, search_since_us; /* absolute times; UINT64_MAX: never */
+	uint64_t ping_us, renew_us, retry_us, grace_us; /* absolute times; UINT64_MAX: never */
+	uint64_t entered_us[SESSION_STATES];            /* when each state was entered last */
 	unsigned failures;
 	enum keyring_slot test_slot; /* test link only: it has no hints, so the records are tried in turn */
 	struct {
@@ -116,6 +117,7 @@ static void path_drop(struct path *path) {
 
 static void session_enter(struct session *session, enum session_state state) {
 	session->state = state;
+	session->entered_us[state] = session_now(session);
 	switch (state) {
 	case SESSION_UNPAIRED:
 	case SESSION_DIALLING:
@@ -124,7 +126,6 @@ static void session_enter(struct session *session, enum session_state state) {
 		radio_unlisten(session->config.radio, &session->listener);
 		break;
 	case SESSION_SEARCHING:
-		session->search_since_us = session_now(session);
 		/* Scanning costs power on both ends of a weak link: none while pausing. */
 		if (session->retry_us == UINT64_MAX)
 			radio_listen(session->config.radio, &session->listener);
@@ -175,7 +176,7 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.id))
 		return KEYRING_CANDIDATE;
 	bool wait_for_candidate = keyring_record(keyring, KEYRING_CANDIDATE) &&
-	                          session_now(session) < session->search_since_us + CANDIDATE_FIRST_US;
+	                          session_now(session) < session->entered_us[SESSION_SEARCHING] + CANDIDATE_FIRST_US;
 	if (session_hint_matches(session, KEYRING_PROVEN, hello.id)) {
 		/* The same camera under its old record means that the pairing did not reach it: no reason to wait then. */
 		bool same_camera = wait_for_candidate && memcmp(keyring_record(keyring, KEYRING_CANDIDATE)->peer_key,
@@ -225,6 +226,18 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 
 /* --- links --- */
 
+static unsigned session_ms(const struct session *session, enum session_state from, uint64_t until_us) {
+	return (unsigned)((until_us - session->entered_us[from]) / MILLISECOND_US);
+}
+
+/* Where the time went, for whoever wonders why it takes long: a bad radio is heard late, a slow one connects late. */
+static void session_say_live(struct session *session, const char *name) {
+	log_line(LOG_LEVEL_NOTICE, "session", "live with %s: heard after %u ms, connected in %u ms, keys in %u ms", name,
+	         session_ms(session, SESSION_SEARCHING, session->entered_us[SESSION_DIALLING]),
+	         session_ms(session, SESSION_DIALLING, session->entered_us[SESSION_AUTHENTICATING]),
+	         session_ms(session, SESSION_AUTHENTICATING, session_now(session)));
+}
+
 static void session_went_live(struct session *session) {
 	uint64_t now_us = session_now(session);
 	int result = keyring_prove(session->config.keyring, session->path->slot);
@@ -260,7 +273,7 @@ static void on_live(void *context) {
 		requests_link_lost(session->requests);
 		log_line(LOG_LEVEL_INFO, "session", "renewed");
 	} else {
-		log_line(LOG_LEVEL_NOTICE, "session", "live with %s", path->record.peer_name);
+		session_say_live(session, path->record.peer_name);
 	}
 	if (!session->freed)
 		session_went_live(session);

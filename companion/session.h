@@ -20,6 +20,7 @@ enum session_state {
 	SESSION_AUTHENTICATING, /* connected: handshake */
 	SESSION_LIVE,
 };
+#define SESSION_STATES (SESSION_LIVE + 1)
 
 struct session_callbacks {
 	/* State, camera status or reason changed. */
