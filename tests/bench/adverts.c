@@ -44,7 +44,8 @@ void bench_adverts(void) {
 	activation_set_policy(receiver.activation, &policy);
 	struct advert_keys keys;
 	advert_keys_derive(&keys, receiver.key, NOW_S / ADVERT_EPOCH_SECONDS);
-	advert_encode(&keys, &(struct advert_call){ ADVERT_SIGNAL, { .signal = { 7, 1, NOW_S, SIGNAL_HOLSTER } } }, receiver.call);
+	advert_encode(&keys, &(struct advert_call){ ADVERT_SIGNAL, { .signal = { 7, 1, NOW_S, SIGNAL_HOLSTER } } },
+	              receiver.call);
 	REQUIRE(activation_judge(receiver.activation, &receiver.situation, receiver.call, NULL) == ACTIVATION_START);
 	double seconds[3];
 	compare((const struct contender[]){ { "junk", judge_junk, &receiver },
@@ -53,6 +54,7 @@ void bench_adverts(void) {
 	        3, 31, seconds);
 	static const char floor_name[] = "one HMAC-SHA-256 of 24 bytes";
 	figure_print(&(struct figure){ "junk advert judged", "us", seconds[0] * 1e6, seconds[2] * 1e6, floor_name, 0, false });
-	figure_print(&(struct figure){ "authentic advert judged", "us", seconds[1] * 1e6, seconds[2] * 1e6, floor_name, 0, false });
+	figure_print(
+	        &(struct figure){ "authentic advert judged", "us", seconds[1] * 1e6, seconds[2] * 1e6, floor_name, 0, false });
 	activation_free(receiver.activation);
 }

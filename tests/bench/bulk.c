@@ -25,8 +25,8 @@ struct bulk {
 static void ours(void *context) {
 	struct bulk *bulk = context;
 	bulk->nonce[0]++;
-	REQUIRE(gcm_seal(bulk->ours, bulk->nonce, bulk->associated, sizeof(bulk->associated), bulk->in, bulk->size, bulk->out, bulk->tag) ==
-	        0);
+	REQUIRE(gcm_seal(bulk->ours, bulk->nonce, bulk->associated, sizeof(bulk->associated), bulk->in, bulk->size, bulk->out,
+	                 bulk->tag) == 0);
 }
 
 static void openssl(void *context) {
@@ -86,9 +86,11 @@ static void bench_size(struct bulk *bulk, size_t size, const char *name) {
 		bool best = true;
 		for (size_t j = 1; j < 4; j++)
 			best = best && seconds[i] <= seconds[j];
-		double budget = best && size > 4096 ? 0.95 : 0; /* of the best where the bytes are many; the rest is told for comparison */
-		figure_print(&(struct figure){ name, "MB/s", (double)size / seconds[0] / 1e6, (double)size / seconds[i] / 1e6, names[i], budget,
-		                               true });
+		double budget = best && size > 4096
+		                        ? 0.95
+		                        : 0; /* of the best where the bytes are many; the rest is told for comparison */
+		figure_print(&(struct figure){ name, "MB/s", (double)size / seconds[0] / 1e6, (double)size / seconds[i] / 1e6,
+		                               names[i], budget, true });
 	}
 }
 
@@ -99,7 +101,8 @@ void bench_bulk(void) {
 	bulk.out = calloc(1, LARGEST + NOISE_TAG_SIZE);
 	bulk.openssl = EVP_CIPHER_CTX_new();
 	REQUIRE(bulk.in && bulk.out && bulk.openssl);
-	REQUIRE(gcm_new(&bulk.ours, bulk.key) == 0 && gcm_new(&bulk.seal.gcm, bulk.key) == 0 && gcm_new(&bulk.open.gcm, bulk.key) == 0);
+	REQUIRE(gcm_new(&bulk.ours, bulk.key) == 0 && gcm_new(&bulk.seal.gcm, bulk.key) == 0 &&
+	        gcm_new(&bulk.open.gcm, bulk.key) == 0);
 	REQUIRE(EVP_EncryptInit_ex(bulk.openssl, EVP_aes_256_gcm(), NULL, bulk.key, NULL) == 1);
 	REQUIRE(crypto_aead_aes256gcm_is_available() && crypto_aead_aes256gcm_beforenm(&bulk.sodium, bulk.key) == 0);
 	mbedtls_gcm_init(&bulk.mbedtls);
@@ -118,9 +121,11 @@ void bench_bulk(void) {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		double seconds[2];
 		bulk.size = kinds[i].size;
-		compare((const struct contender[]){ { "ours", records, &bulk }, { "OpenSSL", seal_and_open, &bulk } }, 2, 31, seconds);
-		figure_print(&(struct figure){ kinds[i].name, "MB/s", (double)bulk.size / seconds[0] / 1e6, (double)bulk.size / seconds[1] / 1e6,
-		                               "OpenSSL, the same bytes", i == 0 ? 0 : 0.95, true });
+		compare((const struct contender[]){ { "ours", records, &bulk }, { "OpenSSL", seal_and_open, &bulk } }, 2, 31,
+		        seconds);
+		figure_print(&(struct figure){ kinds[i].name, "MB/s", (double)bulk.size / seconds[0] / 1e6,
+		                               (double)bulk.size / seconds[1] / 1e6, "OpenSSL, the same bytes", i == 0 ? 0 : 0.95,
+		                               true });
 	}
 	gcm_free(bulk.ours);
 	noise_cipher_free(&bulk.seal);

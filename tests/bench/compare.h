@@ -1,5 +1,5 @@
-/* Side by side in one run: two ways to do the same work, in short batches that take turns, so that whatever else the machine does falls on
- * both. A figure is one line of JSON on standard output; tests/bench/run makes the table and the report of them. */
+/* Side by side in one run: two ways to do the same work, in short batches that take turns, so that whatever else the machine does
+ * falls on both. A figure is one line of JSON on standard output; tests/bench/run makes the table and the report of them. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@ struct contender {
 	void *context;
 };
 
-/* Seconds for one unit of work of each contender, over `rounds` rounds of about 10 ms each. seconds[] has `count` items: the median of
- * the first contender, and for the others that times the median of their ratios to it within a round. */
+/* Seconds for one unit of work of each contender, over `rounds` rounds of about 10 ms each. seconds[] has `count` items: the
+ * median of the first contender, and for the others that times the median of their ratios to it within a round. */
 void compare(const struct contender *contenders, size_t count, unsigned rounds, double *seconds);
 
 /* One figure. peer_name NULL: there is none, then budget bounds `ours` itself instead of ours / peer. budget 0: none. */

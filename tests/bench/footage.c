@@ -31,7 +31,8 @@ static void write_container(void *context) {
 	struct container_writer *writer;
 	static const uint8_t id[RECORDING_ID_SIZE] = { 1 };
 	unlinkat(storage->folder, "written", 0);
-	REQUIRE(container_writer_new(&writer, file_layer_system(), storage->folder, "written", storage->keystore, random_system(), id) == 0);
+	REQUIRE(container_writer_new(&writer, file_layer_system(), storage->folder, "written", storage->keystore, random_system(),
+	                             id) == 0);
 	for (size_t at = 0; at < SIZE; at += PIECE)
 		REQUIRE(container_writer_append(writer, storage->bytes + at, PIECE) == 0);
 	REQUIRE(container_writer_finish(writer) == 0);
@@ -86,15 +87,16 @@ void bench_footage(void) {
 	REQUIRE(keystore_open_file(&storage.keystore, file_layer_system(), storage.folder, "key", random_system()) == 0);
 	REQUIRE(EVP_DecryptInit_ex(storage.openssl, EVP_aes_256_gcm(), NULL, key, NULL) == 1);
 	double seconds[2];
-	compare((const struct contender[]){ { "ours", write_container, &storage }, { "plain", write_plain, &storage } }, 2, 7, seconds);
-	figure_print(&(struct figure){ "footage written, each 64 KiB synced", "MB/s", SIZE / seconds[0] / 1e6, SIZE / seconds[1] / 1e6,
-	                               "the same file calls, not encrypted", 0, true });
+	compare((const struct contender[]){ { "ours", write_container, &storage }, { "plain", write_plain, &storage } }, 2, 7,
+	        seconds);
+	figure_print(&(struct figure){ "footage written, each 64 KiB synced", "MB/s", SIZE / seconds[0] / 1e6,
+	                               SIZE / seconds[1] / 1e6, "the same file calls, not encrypted", 0, true });
 	REQUIRE(container_reader_new(&storage.reader, storage.folder, "written", storage.keystore) == 0);
 	REQUIRE((storage.plain = openat(storage.folder, "plain", O_RDONLY | O_CLOEXEC)) >= 0);
-	compare((const struct contender[]){ { "ours", read_container, &storage }, { "OpenSSL", read_and_decrypt, &storage } }, 2, 31,
-	        seconds);
-	figure_print(&(struct figure){ "footage read", "MB/s", SIZE / seconds[0] / 1e6, SIZE / seconds[1] / 1e6, "pread and OpenSSL", 0.9,
-	                               true });
+	compare((const struct contender[]){ { "ours", read_container, &storage }, { "OpenSSL", read_and_decrypt, &storage } }, 2,
+	        31, seconds);
+	figure_print(&(struct figure){ "footage read", "MB/s", SIZE / seconds[0] / 1e6, SIZE / seconds[1] / 1e6,
+	                               "pread and OpenSSL", 0.9, true });
 	compare(&(const struct contender){ "seek", seek_container, &storage }, 1, 31, seconds);
 	figure_print(&(struct figure){ "4 KiB from anywhere in a recording", "us", seconds[0] * 1e6, 0, NULL, 1000, false });
 	container_reader_free(storage.reader);

@@ -117,7 +117,8 @@ static void set_up(void *context) {
 	REQUIRE(channel_new_companion(&link->companion.channel, &companion, link->kind, link->now_us) == 0);
 	bool confirmed = session;
 	for (;;) {
-		while (deliver(&link->companion, &link->camera, link->now_us) || deliver(&link->camera, &link->companion, link->now_us))
+		while (deliver(&link->companion, &link->camera, link->now_us) ||
+		       deliver(&link->camera, &link->companion, link->now_us))
 			;
 		if (confirmed)
 			break;
@@ -150,7 +151,8 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name) {
 	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
 	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+	                           0);
 	X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
 	X509_set_pubkey(certificate, key);
 	REQUIRE(X509_sign(certificate, key, NULL) > 0);
@@ -160,7 +162,8 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name) {
 static SSL_CTX *make_context(const SSL_METHOD *method, EVP_PKEY *key, X509 *own, X509 *peer) {
 	SSL_CTX *context = SSL_CTX_new(method);
 	REQUIRE(context && SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
-	REQUIRE(SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") == 1 && SSL_CTX_set1_groups_list(context, "X25519") == 1);
+	REQUIRE(SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") == 1 &&
+	        SSL_CTX_set1_groups_list(context, "X25519") == 1);
 	REQUIRE(SSL_CTX_use_certificate(context, own) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1);
 	REQUIRE(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), peer) == 1);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -225,21 +228,23 @@ void bench_handshakes(void) {
 	session = pairing;
 	session.kind = CHANNEL_SESSION;
 	double seconds[3];
-	compare(
-	    (const struct contender[]){
-	        { "session", set_up, &session }, { "pairing", set_up, &pairing }, { "TLS 1.3", tls_set_up, &tls } },
-	    3, 31, seconds);
+	compare((const struct contender[]){ { "session", set_up, &session },
+	                                    { "pairing", set_up, &pairing },
+	                                    { "TLS 1.3", tls_set_up, &tls } },
+	        3, 31, seconds);
 	static const char tls_name[] = "TLS 1.3 mutual, OpenSSL";
-	figure_print(&(struct figure){ "session set-up, both ends", "us", seconds[0] * 1e6, seconds[2] * 1e6, tls_name, 1, false });
+	figure_print(
+	        &(struct figure){ "session set-up, both ends", "us", seconds[0] * 1e6, seconds[2] * 1e6, tls_name, 1, false });
 	figure_print(&(struct figure){ "session set-up, bytes", "B", (double)(session.camera.bytes + session.companion.bytes),
 	                               (double)tls.bytes, tls_name, 1, false });
-	figure_print(&(struct figure){ "session set-up, messages", "", (double)(session.camera.records + session.companion.records),
-	                               (double)tls.flights, tls_name, 0, false });
+	figure_print(&(struct figure){ "session set-up, messages", "",
+	                               (double)(session.camera.records + session.companion.records), (double)tls.flights,
+	                               tls_name, 0, false });
 	figure_print(&(struct figure){ "pairing, both ends", "us", seconds[1] * 1e6, seconds[2] * 1e6, tls_name, 0, false });
-	figure_print(&(struct figure){ "pairing, bytes", "B", (double)(pairing.camera.bytes + pairing.companion.bytes), (double)tls.bytes,
-	                               tls_name, 1, false });
-	figure_print(&(struct figure){ "pairing, messages", "", (double)(pairing.camera.records + pairing.companion.records), 0, NULL, 0,
-	                               false });
+	figure_print(&(struct figure){ "pairing, bytes", "B", (double)(pairing.camera.bytes + pairing.companion.bytes),
+	                               (double)tls.bytes, tls_name, 1, false });
+	figure_print(&(struct figure){ "pairing, messages", "", (double)(pairing.camera.records + pairing.companion.records), 0,
+	                               NULL, 0, false });
 	SSL_CTX_free(tls.server);
 	SSL_CTX_free(tls.client);
 }

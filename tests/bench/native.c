@@ -1,4 +1,5 @@
-/* The figures that need no radio. `./run bench` calls it, or one group of it: bench-native [handshakes|bulk|footage|adverts]... */
+/* The figures that need no radio. `./run bench` calls it, or one group of it: bench-native [handshakes|bulk|footage|adverts]...
+ */
 #include "tests/bench/native.h"
 
 #include <stdio.h>
