@@ -245,18 +245,20 @@ static void on_deadline(void *context, uint64_t now_us) {
 }
 
 /* Room for one more: the oldest goes, so that whoever comes now gets its chance, and a silent stranger never holds the last slot.
- */
+ * A session handshake that we have answered goes last: it is the companion, or a replay of what the companion once sent. */
 static void evict_oldest(struct links *links) {
 	unsigned unauthenticated = 0;
-	struct link *oldest = NULL;
-	for (struct link *link = links->first; link; link = link->next)
-		if (link->state == LINK_UNAUTHENTICATED) {
-			if (!oldest)
-				oldest = link;
-			unauthenticated++;
-		}
-	if (oldest && unauthenticated >= UNAUTHENTICATED_LINKS)
-		wire_close(oldest->wire, REASON_BUSY);
+	struct link *oldest = NULL, *oldest_answered = NULL;
+	for (struct link *link = links->first; link; link = link->next) {
+		if (link->state != LINK_UNAUTHENTICATED)
+			continue;
+		unauthenticated++;
+		struct link **candidate = wire_has_sent(link->wire) ? &oldest_answered : &oldest;
+		if (!*candidate)
+			*candidate = link;
+	}
+	if (unauthenticated >= UNAUTHENTICATED_LINKS)
+		wire_close((oldest ? oldest : oldest_answered)->wire, REASON_BUSY);
 }
 
 static void append(struct links *links, struct link *link) {

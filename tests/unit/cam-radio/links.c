@@ -388,6 +388,35 @@ static void test_replay(void **state) {
 	companion_free(&c);
 }
 
+/* However many strangers come in the middle of the companion's handshake, they do not push it out. */
+static void test_handshake_is_not_evicted(void **state) {
+	struct world *w = *state;
+	struct companion c;
+	companion_init(&c, w);
+	companion_pair_on_disk(&c);
+	world_start(w);
+	struct first_record first = make_first_record(&c, CHANNEL_SESSION);
+	int handshake = world_connect(w), strangers[6];
+	assert_int_equal(write(handshake, first.bytes, first.length), first.length);
+	WAIT_FOR(w, 5, peek(handshake) > 0);
+	ssize_t answered = peek(handshake);
+	for (size_t i = 0; i < ELEMENTS(strangers); i++) {
+		strangers[i] = world_connect(w);
+		world_settle(w);
+	}
+	assert_int_equal(peek(handshake), answered); /* still open */
+	for (size_t i = 0; i < 4; i++)
+		assert_true(is_closed_silently(strangers[i]));
+	/* Nor do replays of it keep the companion out. */
+	for (size_t i = 0; i < ELEMENTS(strangers); i++)
+		(void)!send(strangers[i], first.bytes, first.length, MSG_NOSIGNAL); /* most are closed already */
+	companion_session(&c);
+	close(handshake);
+	for (size_t i = 0; i < ELEMENTS(strangers); i++)
+		close(strangers[i]);
+	companion_free(&c);
+}
+
 /* --- sessions --- */
 
 static void test_new_session_replaces_old(void **state) {
@@ -561,6 +590,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_store_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent_strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_handshake_is_not_evicted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_session_replaces_old, setup, teardown),
