@@ -22,8 +22,12 @@ struct file_layer {
 const struct file_layer *file_layer_system(void);
 
 /* Replaces `name` in `folder` with these bytes, mode 0600, or leaves the old content untouched. 0 or a negative errno (-ENOSPC
- * when the disk is full). The temporary file is removed on failure. Only when the last step fails, the sync of the folder, is the
- * new content there already, whole, and may be gone again after a power cut. */
+ * when the disk is full). The temporary file is removed on failure.
+ *
+ * One failure is of another kind: when the last step fails, the sync of the folder, readers see the new content, whole, and a
+ * power cut may bring the old one back. It is an error all the same, because nobody may be told that the change will last: after
+ * such a failure file systems usually turn read-only, and the next boot finds the old content. Who must be able to say "nothing
+ * has changed" after an error writes the old content once more (the two keyrings do). */
 int file_replace(const struct file_layer *layer, int folder, const char *name, const void *bytes, size_t length);
 /* Reads at most `capacity` bytes. 0 and *ret_length, -ENOENT, -EFBIG when it is longer, or another negative errno. */
 int file_read(int folder, const char *name, void *bytes, size_t capacity, size_t *ret_length);

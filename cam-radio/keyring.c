@@ -81,6 +81,15 @@ const struct pairing_record *keyring_companion(const struct keyring *keyring) {
 	return keyring->paired ? &keyring->companion : NULL;
 }
 
+/* After a failed change: the folder's sync may have failed when the new state was there already, for whoever starts next
+ * (base/file.h). Memory and disk must agree. */
+static void put_back(struct keyring *keyring) {
+	int result = keyring->paired ? pairing_record_store(keyring->layer, keyring->folder, COMPANION_NAME, &keyring->companion)
+	                             : pairing_record_remove(keyring->layer, keyring->folder, COMPANION_NAME);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "pairing", "what was stored before could not be put back: %s", strerror(-result));
+}
+
 int keyring_pair(struct keyring *keyring, const struct pairing_record *record) {
 	struct pairing_record stamped = *record;
 	time_t now = time(NULL);
@@ -89,6 +98,8 @@ int keyring_pair(struct keyring *keyring, const struct pairing_record *record) {
 	if (result == 0) {
 		keyring->companion = stamped;
 		keyring->paired = true;
+	} else {
+		put_back(keyring);
 	}
 	wipe(&stamped, sizeof(stamped));
 	return result;
@@ -96,8 +107,10 @@ int keyring_pair(struct keyring *keyring, const struct pairing_record *record) {
 
 int keyring_forget(struct keyring *keyring) {
 	int result = pairing_record_remove(keyring->layer, keyring->folder, COMPANION_NAME);
-	if (result < 0)
+	if (result < 0) {
+		put_back(keyring);
 		return result;
+	}
 	keyring->paired = false;
 	wipe(&keyring->companion, sizeof(keyring->companion));
 	return 0;

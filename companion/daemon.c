@@ -88,7 +88,7 @@ static int companion_build_parts(struct companion *companion, sd_event *event, c
 	const char *adapter = *settings->adapter ? settings->adapter : NULL;
 	bool test_link = *settings->link_socket != '\0';
 
-	int result = keyring_new(&parts->keyring, state, random_system());
+	int result = keyring_new(&parts->keyring, state, file_layer_system(), random_system());
 	if (result < 0)
 		return companion_fail("the state folder cannot be used", result);
 	result = radio_new(&parts->radio, event, adapter, settings->link_socket, on_changed, companion);

@@ -12,6 +12,7 @@ static const char *const slot_names[KEYRING_SLOTS] = { [KEYRING_CANDIDATE] = "ca
 
 struct keyring {
 	int folder;
+	const struct file_layer *layer;
 	struct static_keys keys;
 	struct {
 		bool present;
@@ -20,20 +21,21 @@ struct keyring {
 };
 
 static int keyring_load_slot(struct keyring *keyring, enum keyring_slot slot) {
-	int result = pairing_record_load(file_layer_system(), keyring->folder, slot_names[slot], &keyring->slot[slot].record);
+	int result = pairing_record_load(keyring->layer, keyring->folder, slot_names[slot], &keyring->slot[slot].record);
 	keyring->slot[slot].present = result == 0;
 	/* A damaged record was set aside and logged by the loader: the camera has to be paired again, everything else works. */
 	return result == -ENOENT || result == -EBADMSG ? 0 : result;
 }
 
-int keyring_new(struct keyring **ret, const char *folder, const struct random_source *random) {
+int keyring_new(struct keyring **ret, const char *folder, const struct file_layer *layer, const struct random_source *random) {
 	struct keyring *keyring = calloc(1, sizeof(*keyring));
 	if (!keyring)
 		return -ENOMEM;
+	keyring->layer = layer;
 	keyring->folder = folder_open(folder);
 	int result = keyring->folder < 0 ? keyring->folder : 0;
 	if (result == 0)
-		result = static_keys_load(file_layer_system(), keyring->folder, "static-key", random, &keyring->keys);
+		result = static_keys_load(keyring->layer, keyring->folder, "static-key", random, &keyring->keys);
 	if (result == -EBADMSG) {
 		log_reason(LOG_LEVEL_ERROR, "keyring", REASON_RECORD_CORRUPT,
 		           "the static key in %s was damaged: a new one was made", folder);
@@ -71,19 +73,33 @@ const struct pairing_record *keyring_newest(const struct keyring *keyring) {
 	return candidate ? candidate : keyring_record(keyring, KEYRING_PROVEN);
 }
 
-static int keyring_store(struct keyring *keyring, enum keyring_slot slot, const struct pairing_record *record) {
-	int result = pairing_record_store(file_layer_system(), keyring->folder, slot_names[slot], record);
+/* After a failed change: the folder's sync may have failed when the new state was there already, for whoever starts next
+ * (base/file.h). Memory and disk must agree. */
+static void keyring_put_back(struct keyring *keyring, enum keyring_slot slot) {
+	int result = keyring->slot[slot].present ? pairing_record_store(keyring->layer, keyring->folder, slot_names[slot],
+	                                                                &keyring->slot[slot].record)
+	                                         : pairing_record_remove(keyring->layer, keyring->folder, slot_names[slot]);
 	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "keyring", "what was stored before could not be put back: %s", strerror(-result));
+}
+
+static int keyring_store(struct keyring *keyring, enum keyring_slot slot, const struct pairing_record *record) {
+	int result = pairing_record_store(keyring->layer, keyring->folder, slot_names[slot], record);
+	if (result < 0) {
+		keyring_put_back(keyring, slot);
 		return result;
+	}
 	keyring->slot[slot].record = *record;
 	keyring->slot[slot].present = true;
 	return 0;
 }
 
 static int keyring_remove(struct keyring *keyring, enum keyring_slot slot) {
-	int result = pairing_record_remove(file_layer_system(), keyring->folder, slot_names[slot]);
-	if (result < 0)
+	int result = pairing_record_remove(keyring->layer, keyring->folder, slot_names[slot]);
+	if (result < 0) {
+		keyring_put_back(keyring, slot);
 		return result;
+	}
 	wipe(&keyring->slot[slot].record, sizeof(keyring->slot[slot].record));
 	keyring->slot[slot].present = false;
 	return 0;

@@ -11,9 +11,9 @@ struct keyring;
 
 enum keyring_slot { KEYRING_CANDIDATE, KEYRING_PROVEN, KEYRING_SLOTS };
 
-/* Loads or makes everything in `folder` (a path, created when missing). Damaged files are set aside and logged. 0 or a negative
- * errno. */
-int keyring_new(struct keyring **ret, const char *folder, const struct random_source *random);
+/* Loads or makes everything in `folder` (a path, created when missing). Damaged files are set aside and logged. `layer` outlives
+ * the keyring. 0 or a negative errno. */
+int keyring_new(struct keyring **ret, const char *folder, const struct file_layer *layer, const struct random_source *random);
 /* Wipes. NULL is allowed. */
 void keyring_free(struct keyring *keyring);
 const struct static_keys *keyring_keys(const struct keyring *keyring);

@@ -77,6 +77,31 @@ static void test_failure_of_every_step(void **state) {
 	power_cut_end(&disk);
 }
 
+/* The one failure after the point of no return: an error, the new content in sight, and after a power cut one of the two, whole.
+ */
+static void test_folder_cannot_be_synced(void **state) {
+	(void)state;
+	static struct power_cut disk;
+	unsigned steps, old_seen = 0, new_seen = 0;
+	assert_int_equal(replace(&disk, true, 0, 0, 0, 0), 0);
+	steps = disk.steps;
+	power_cut_end(&disk);
+	assert_int_equal(replace(&disk, true, 0, 0, steps, EIO), -EIO);
+	for (unsigned i = 0; power_cut_outcome(&disk, i); i++) {
+		bool old = holds(&disk, "x", old_content), fresh = holds(&disk, "x", new_content);
+		assert_true(old != fresh);
+		old_seen += old;
+		new_seen += fresh;
+	}
+	assert_true(old_seen > 0 && new_seen > 0);
+	/* Who writes the old content once more has it back for certain. */
+	disk.fail_at = 0;
+	assert_int_equal(file_replace(&disk.layer, disk.folder, "x", old_content, strlen(old_content)), 0);
+	for (unsigned i = 0; power_cut_outcome(&disk, i); i++)
+		assert_true(holds(&disk, "x", old_content));
+	power_cut_end(&disk);
+}
+
 static ssize_t write_nothing(void *context, int file, const void *bytes, size_t length) {
 	(void)context;
 	(void)file;
@@ -179,9 +204,13 @@ static void test_folder_open(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_power_cut_at_every_step), cmocka_unit_test(test_failure_of_every_step),
-		cmocka_unit_test(test_write_of_nothing),        cmocka_unit_test(test_set_aside),
-		cmocka_unit_test(test_on_a_real_disk),          cmocka_unit_test(test_folder_open),
+		cmocka_unit_test(test_power_cut_at_every_step),
+		cmocka_unit_test(test_failure_of_every_step),
+		cmocka_unit_test(test_folder_cannot_be_synced),
+		cmocka_unit_test(test_write_of_nothing),
+		cmocka_unit_test(test_set_aside),
+		cmocka_unit_test(test_on_a_real_disk),
+		cmocka_unit_test(test_folder_open),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,56 @@ static void test_keyring_keeps_old_on_failure(void **state) {
 	keyring_free(keyring);
 }
 
+/* A folder that cannot be synced: once, or from now on. */
+struct bad_folder {
+	unsigned failures;
+};
+
+static int sync_badly(void *context, int file) {
+	struct bad_folder *bad = context;
+	struct stat status;
+	assert_int_equal(fstat(file, &status), 0);
+	if (S_ISDIR(status.st_mode) && bad->failures > 0) {
+		bad->failures--;
+		return -EIO;
+	}
+	return 0;
+}
+
+/* The new record was in sight when the sync failed. Whoever starts next must find what the camera goes on with. */
+static void test_keyring_folder_cannot_be_synced(void **state) {
+	struct fixture *f = *state;
+	struct file_layer layer = *file_layer_system();
+	struct bad_folder bad = { .failures = 0 };
+	struct keyring *keyring, *next;
+	struct pairing_record one = some_record("one"), two = some_record("two");
+	layer.sync = sync_badly;
+	layer.context = &bad;
+	assert_int_equal(keyring_open(&keyring, f->folder, &layer, random_system()), 0);
+	for (unsigned paired = 0; paired < 2; paired++) {
+		if (paired)
+			assert_int_equal(keyring_pair(keyring, &one), 0);
+		for (unsigned forget = 0; forget < 1 + paired; forget++) {
+			bad.failures = 1;
+			assert_int_equal(forget ? keyring_forget(keyring) : keyring_pair(keyring, &two), -EIO);
+			assert_int_equal(bad.failures, 0);
+			assert_int_equal(keyring_open(&next, f->folder, file_layer_system(), random_system()), 0);
+			assert_true((keyring_companion(keyring) != NULL) == paired &&
+			            (keyring_companion(next) != NULL) == paired);
+			if (paired)
+				assert_memory_equal(keyring_companion(keyring), keyring_companion(next), sizeof(one));
+			if (paired)
+				assert_memory_equal(keyring_companion(next)->secret, one.secret, KEY_SIZE);
+			keyring_free(next);
+		}
+	}
+	/* It stays broken: an error still, and the same in memory. */
+	bad.failures = 100;
+	assert_int_equal(keyring_pair(keyring, &two), -EIO);
+	assert_memory_equal(keyring_companion(keyring)->secret, one.secret, KEY_SIZE);
+	keyring_free(keyring);
+}
+
 static void test_keyring_damaged(void **state) {
 	struct fixture *f = *state;
 	struct keyring *keyring;
@@ -307,6 +357,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_preferences, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keyring, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keyring_keeps_old_on_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keyring_folder_cannot_be_synced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keyring_damaged, setup, teardown),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_fields),
