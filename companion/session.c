@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "pairing/hello_advert.h"
+#include "pairing/hint_search.h"
 #include "wire/wire.h"
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
@@ -26,8 +27,6 @@
 static const uint64_t pauses_us[] = { 200 * MILLISECOND_US, 500 * MILLISECOND_US, SECOND_US,
 	                              2 * SECOND_US,        5 * SECOND_US,        10 * SECOND_US };
 
-#define HINT_EPOCHS 3 /* the one before, this one, the next: the clocks of both may differ */
-
 /* One way to the camera: the one in use, or the one that is to replace it. */
 struct path {
 	struct session *session;
@@ -35,6 +34,8 @@ struct path {
 	struct wire *wire;
 	struct link_peer peer;
 	enum keyring_slot slot;
+	bool hinted;                  /* it was dialled because of a hint, */
+	uint64_t hint_epoch;          /* that of this epoch of the camera's */
 	struct pairing_record record; /* a copy of what is in that slot: the wire needs it as long as it lives */
 };
 
@@ -54,11 +55,7 @@ struct session {
 	uint64_t entered_us[SESSION_STATES];            /* when each state was entered last */
 	unsigned failures;
 	enum keyring_slot test_slot; /* test link only: it has no hints, so the records are tried in turn */
-	struct {
-		uint64_t epoch;
-		bool valid;
-		uint8_t hint[KEYRING_SLOTS][HINT_EPOCHS][HINT_SIZE];
-	} hints;
+	struct hint_search hints[KEYRING_SLOTS];
 	bool has_camera;
 	lanyard_StatusResponse camera;
 	const struct session_callbacks *callbacks;
@@ -137,31 +134,25 @@ static void session_enter(struct session *session, enum session_state state) {
 
 /* --- searching --- */
 
-static void session_update_hints(struct session *session) {
-	uint64_t epoch = (uint64_t)time(NULL) / session->config.epoch_seconds;
-	if (session->hints.valid && session->hints.epoch == epoch)
-		return;
-	session->hints.valid = true;
-	session->hints.epoch = epoch;
-	for (enum keyring_slot slot = 0; slot < KEYRING_SLOTS; slot++) {
-		const struct pairing_record *record = keyring_record(session->config.keyring, slot);
-		for (unsigned i = 0; record && i < HINT_EPOCHS; i++)
-			pairing_hint(record, epoch - 1 + i, session->hints.hint[slot][i]);
-	}
+static uint64_t session_epoch(const struct session *session) {
+	return (uint64_t)time(NULL) / session->config.epoch_seconds;
 }
 
+/* Notes the epoch for the path that will be dialled. */
 static bool session_hint_matches(struct session *session, enum keyring_slot slot, const uint8_t hint[HINT_SIZE]) {
-	if (!keyring_record(session->config.keyring, slot))
+	const struct pairing_record *record = keyring_record(session->config.keyring, slot);
+	if (!record)
 		return false;
-	for (unsigned i = 0; i < HINT_EPOCHS; i++)
-		if (memcmp(session->hints.hint[slot][i], hint, HINT_SIZE) == 0)
-			return true;
-	return false;
+	bool far_allowed = session_now(session) >= session->entered_us[SESSION_SEARCHING] + session->config.hint_far_after_us;
+	session->path->hinted = hint_search_match(&session->hints[slot], record, session_epoch(session), far_allowed, hint,
+	                                          &session->path->hint_epoch) != HINT_UNKNOWN;
+	return session->path->hinted;
 }
 
 /* Which of our records the advert belongs to; KEYRING_SLOTS for none. */
 static enum keyring_slot session_recognize(struct session *session, const struct sighting *sighting, bool test_link) {
 	struct keyring *keyring = session->config.keyring;
+	session->path->hinted = false;
 	if (test_link) {
 		session->test_slot = session->test_slot == KEYRING_CANDIDATE ? KEYRING_PROVEN : KEYRING_CANDIDATE;
 		if (keyring_record(keyring, session->test_slot))
@@ -172,7 +163,6 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 	if (!hello_advert_read(sighting->service_data, sighting->service_data_length, &hello) ||
 	    hello.type != HELLO_ADVERT_EXPECTED)
 		return KEYRING_SLOTS;
-	session_update_hints(session);
 	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.id))
 		return KEYRING_CANDIDATE;
 	bool wait_for_candidate = keyring_record(keyring, KEYRING_CANDIDATE) &&
@@ -206,12 +196,20 @@ static void session_search_again(struct session *session, enum reason reason, bo
 	session_enter(session, SESSION_SEARCHING);
 }
 
+/* An answer to a hint from far away may be what somebody was waiting for who plays it again. */
+static void session_note_try(struct session *session) {
+	struct path *path = session->path;
+	if (path->hinted)
+		hint_search_try(&session->hints[path->slot], path->hint_epoch);
+}
+
 static void on_heard(void *context, const struct sighting *sighting, bool test_link) {
 	struct session *session = context;
 	enum keyring_slot slot = session_recognize(session, sighting, test_link);
 	if (slot == KEYRING_SLOTS)
 		return;
 	session->path->slot = slot;
+	session_note_try(session);
 	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
 	session->path->peer.address_type = sighting->address_type;
 	int result = path_dial(session->path);
@@ -238,14 +236,28 @@ static void session_say_live(struct session *session, const char *name) {
 	         session_ms(session, SESSION_AUTHENTICATING, session_now(session)));
 }
 
+/* The camera has proven itself: its clock is what the hint said. */
+static void session_met(struct session *session) {
+	struct path *path = session->path;
+	if (path->slot != KEYRING_PROVEN)
+		session->hints[KEYRING_PROVEN] = session->hints[path->slot];
+	hint_search_met(&session->hints[KEYRING_PROVEN], path->hint_epoch, session_epoch(session));
+	int64_t skew = session->hints[KEYRING_PROVEN].skew;
+	if (skew < -HINT_NEAR_EPOCHS || skew > HINT_NEAR_EPOCHS)
+		log_line(LOG_LEVEL_WARNING, "session", "the camera's clock and ours are %lld minutes apart",
+		         (long long)(skew < 0 ? -skew : skew) * session->config.epoch_seconds / 60);
+	path->hinted = false;
+}
+
 static void session_went_live(struct session *session) {
 	uint64_t now_us = session_now(session);
 	int result = keyring_prove(session->config.keyring, session->path->slot);
 	if (result < 0)
 		log_reason(LOG_LEVEL_ERROR, "session", REASON_STORE_FAILED, "the pairing that works could not be stored: %s",
 		           strerror(-result));
+	if (session->path->hinted)
+		session_met(session);
 	session->path->slot = KEYRING_PROVEN;
-	session->hints.valid = false;
 	session->reason = REASON_OK;
 	session->failures = 0;
 	session->grace_us = UINT64_MAX;
@@ -417,6 +429,7 @@ static void session_renew(struct session *session, uint64_t now_us) {
 		return;
 	session->next->peer = session->path->peer;
 	session->next->slot = KEYRING_PROVEN;
+	session->next->hinted = false;
 	if (path_dial(session->next) < 0)
 		log_reason(LOG_LEVEL_INFO, "session", REASON_CONNECT_FAILED, "not renewed yet");
 }
@@ -470,7 +483,6 @@ void session_cancel(struct session *session, uint32_t id) {
 /* --- life --- */
 
 static void session_begin(struct session *session) {
-	session->hints.valid = false;
 	session->failures = 0;
 	session->retry_us = UINT64_MAX;
 	session_enter(session, keyring_newest(session->config.keyring) ? SESSION_SEARCHING : SESSION_UNPAIRED);
@@ -499,6 +511,8 @@ int session_new(struct session **ret, sd_event *event, const struct session_conf
 	};
 	if (session->config.renew_after_us == 0)
 		session->config.renew_after_us = SESSION_LIFE_US - RENEW_BEFORE_END_US;
+	if (session->config.hint_far_after_us == 0)
+		session->config.hint_far_after_us = HINT_FAR_AFTER_US;
 	int result = session->requests ? 0 : -ENOMEM;
 	if (result == 0)
 		result = sd_event_add_time(event, &session->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, session);

@@ -36,9 +36,10 @@ struct session_callbacks {
 struct session_config {
 	struct radio *radio;
 	struct keyring *keyring;
-	const char *name;        /* the companion's own */
-	unsigned epoch_seconds;  /* of the hints: EPOCH_SECONDS outside tests */
-	uint64_t renew_after_us; /* 0: a minute before the session's life ends (pairing/limits.h) */
+	const char *name;           /* the companion's own */
+	unsigned epoch_seconds;     /* of the hints: EPOCH_SECONDS outside tests */
+	uint64_t renew_after_us;    /* 0: a minute before the session's life ends (pairing/limits.h) */
+	uint64_t hint_far_after_us; /* 0: HINT_FAR_AFTER_US (pairing/hint_search.h) */
 };
 
 /* Starts at once when the keyring holds a camera. All in `config` outlive the session. 0 or a negative errno. */
