@@ -7,8 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "cli/http.h"
 #include "cli/output.h"
+#include "cli/page_address.h"
 
 #define POLL_MS 100
 #define PAIR_DEADLINE_MS 120000 /* the camera's window of 60 s, and a person on both ends */
@@ -146,6 +148,32 @@ static bool number_of(const struct cli_call *call, const char *option, long othe
 	}
 	*ret = number;
 	return true;
+}
+
+enum cli_exit cli_companion_open(const struct cli_call *call) {
+	long port;
+	json_t *status;
+	char address[PAGE_ADDRESS_SIZE];
+	if (!number_of(call, "port", 8620, 65535, &port))
+		return CLI_USAGE;
+	/* A token that an ended companiond left behind would open nothing. */
+	enum cli_exit result = get(call, "/api/status", &status);
+	if (result != CLI_DONE)
+		return result;
+	json_decref(status);
+	int error = page_address(address, socket_of(call), (unsigned)port);
+	if (error < 0) {
+		output_error("the page's key cannot be read beside companiond's socket: %s [%s]",
+		             error == -ENOENT ? "companiond serves no page" : strerror(-error),
+		             reason_code(REASON_LOGIN_REQUIRED));
+		return CLI_FAILED;
+	}
+	if (call->json)
+		output_json(json_pack("{s:s}", "address", address));
+	else
+		puts(address);
+	wipe(address, sizeof(address));
+	return CLI_DONE;
 }
 
 enum cli_exit cli_companion_scan(const struct cli_call *call) {

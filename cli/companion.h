@@ -4,6 +4,7 @@
 #include "cli/command.h"
 
 enum cli_exit cli_companion_status(const struct cli_call *call);
+enum cli_exit cli_companion_open(const struct cli_call *call);
 enum cli_exit cli_companion_scan(const struct cli_call *call);
 enum cli_exit cli_companion_pair(const struct cli_call *call);
 enum cli_exit cli_companion_forget(const struct cli_call *call);

@@ -92,14 +92,14 @@ class Alone(unittest.TestCase):
                       ["companion", "list", "--before", "../x"], ["companion", "play", "../../etc"], ["companion", "play", "a" * 33],
                       ["companion", "tag", "a" * 32, "--position", "91,0"], ["companion", "tag", "a" * 32, "--position", "1"],
                       ["companion", "tag", "a" * 32, "--position", "1,2,3"], ["companion", "tag", "a" * 32, "--position", "nan,0"],
-                      ["companion", "tag", "a" * 32, "--note", b"\xff"], ["companion", "scan", "--seconds", "61"],
+                      ["companion", "tag", "a" * 32, "--note", b"\xff"], ["companion", "scan", "--seconds", "61"], ["companion", "open", "--port", "65536"],
                       ["camera", "status", "--instance", "a b"], ["camera", "status", "--instance", ""]):
             status, out, error = run(*words)
             self.assertEqual((status, out), (USAGE, ""), words)
             self.assertTrue(error, words)
 
     def test_companiond_missing(self):
-        for words in (["status"], ["scan"], ["pair"], ["list"], ["ap"], ["close"], ["forget"], ["tag", "a" * 32], ["play", "a" * 32]):
+        for words in (["status"], ["open"], ["scan"], ["pair"], ["list"], ["ap"], ["close"], ["forget"], ["tag", "a" * 32], ["play", "a" * 32]):
             status, out, error = run("companion", *words, "--socket", "/nonexistent/socket")
             self.assertEqual((status, out), (FAILED, ""), words)
             self.assertRegex(error, r"^lanyard: companiond does not answer on /nonexistent/socket.*\[link-failed\]\n$")
@@ -157,6 +157,19 @@ class WithDaemons(unittest.TestCase):
         pairing.expect("Paired.")
         self.assertEqual(pairing.process.wait(10), DONE)
         self.daemon.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] == "buffering", timeout=40)
+
+    def test_address_of_the_page(self):
+        address = self.ok(self.companion("open", "--port", str(self.daemon.port)))
+        token = re.fullmatch(rf"http://127\.0\.0\.1:{self.daemon.port}/#token=([0-9a-f]{{64}})\n", address)[1]
+        self.assertEqual(self.daemon.ask("POST", "/api/login", {"token": token}, tcp=True).status, 204)
+        self.assertEqual(json.loads(self.ok(self.companion("open", "--json")))["address"], f"http://127.0.0.1:8620/#token={token}")
+        path = os.path.join(self.folder, "run", "token")
+        for broken in (token, token[:-1] + "g\n", token + "00\n", ""):
+            with open(path, "w") as file:
+                file.write(broken)
+            self.refused(self.companion("open"), "login-required")
+        os.unlink(path)
+        self.refused(self.companion("open"), "login-required")
 
     def test_main_job(self):
         self.assertIn("No camera is paired.", self.ok(self.companion("status")))
