@@ -39,10 +39,13 @@ const struct cli_command cli_commands[] = {
 	{ .group = "companion",
 	  .name = "open",
 	  .operands = "",
-	  .summary = "prints the address of the companion's page, with its key",
-	  .details = "Open it in a browser on this device. Whoever has the address may see the footage until companiond is "
-	             "restarted.",
-	  .options = { SOCKET, { "port", "N", "companiond's port on loopback (default 8620)" } },
+	  .summary = "opens the companion's page, or prints its address with its key",
+	  .details = "On a desktop, the page opens in the browser. Elsewhere the address is printed: open it in a browser on "
+	             "this device.\n"
+	             "Whoever has the address may see the footage until companiond is restarted.",
+	  .options = { SOCKET,
+	               { "port", "N", "companiond's port on loopback (default 8620)" },
+	               { "print", NULL, "print the address, on a desktop, too" } },
 	  .run = cli_companion_open },
 	{ .group = "companion",
 	  .name = "scan",

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "cli/browser.h"
 #include "cli/http.h"
 #include "cli/output.h"
 #include "cli/page_address.h"
@@ -164,14 +165,23 @@ enum cli_exit cli_companion_open(const struct cli_call *call) {
 	int error = page_address(address, socket_of(call), (unsigned)port);
 	if (error < 0) {
 		output_error("the page's key cannot be read beside companiond's socket: %s [%s]",
-		             error == -ENOENT ? "companiond serves no page" : strerror(-error),
+		             error == -ENOENT    ? "there is none, so companiond serves no page ([http] port = 0)"
+		             : error == -EBADMSG ? "it is damaged; restart companiond"
+		                                 : strerror(-error),
 		             reason_code(REASON_LOGIN_REQUIRED));
 		return CLI_FAILED;
+	}
+	bool opened = false;
+	if (!call->json && !cli_value(call, "print") && browser_is_there()) {
+		error = browser_open(address);
+		opened = error == 0;
+		if (!opened)
+			fprintf(stderr, "The browser could not be started (xdg-open: %s). The address is:\n", strerror(-error));
 	}
 	if (call->json)
 		output_json(json_pack("{s:s}", "address", address));
 	else
-		puts(address);
+		puts(opened ? "The page opens in your browser." : address);
 	wipe(address, sizeof(address));
 	return CLI_DONE;
 }

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -163,6 +164,7 @@ class WithDaemons(unittest.TestCase):
         token = re.fullmatch(rf"http://127\.0\.0\.1:{self.daemon.port}/#token=([0-9a-f]{{64}})\n", address)[1]
         self.assertEqual(self.daemon.ask("POST", "/api/login", {"token": token}, tcp=True).status, 204)
         self.assertEqual(json.loads(self.ok(self.companion("open", "--json")))["address"], f"http://127.0.0.1:8620/#token={token}")
+        self.open_on_a_desktop(address.strip())
         path = os.path.join(self.folder, "run", "token")
         for broken in (token, token[:-1] + "g\n", token + "00\n", ""):
             with open(path, "w") as file:
@@ -170,6 +172,56 @@ class WithDaemons(unittest.TestCase):
             self.refused(self.companion("open"), "login-required")
         os.unlink(path)
         self.refused(self.companion("open"), "login-required")
+
+    def open_on_a_desktop(self, address):
+        """What stands for xdg-open says what it was given, and what is in that file. Nothing of the key stands on its command line."""
+        tools, runtime, seen = (os.path.join(self.folder, name) for name in ("tools", "runtime", "seen"))
+        os.mkdir(tools)
+        os.mkdir(runtime, 0o700)
+        os.mkfifo(seen)
+        opener = os.path.join(tools, "xdg-open")
+        with open(opener, "w") as file:
+            file.write(f'#!/bin/sh\n{{ echo "$#"; stat -c %a "$1"; cat "$1"; }} >{seen}\n')
+        os.chmod(opener, 0o755)
+        user = "nobody" if os.geteuid() == 0 else None
+        if user:  # root has no desktop: as somebody else, who may open the socket
+            for path in (self.folder, os.path.join(self.folder, "run")):
+                os.chmod(path, 0o755)
+            for path in (runtime, seen, self.daemon.socket, os.path.join(self.folder, "run", "token")):
+                shutil.chown(path, user)
+        program = shutil.copy(PROGRAM, os.path.join(self.folder, "lanyard"))
+        command = [program, "companion", "open", "--socket", self.daemon.socket, "--port", str(self.daemon.port)]
+        desktop = dict(os.environ, DISPLAY=":7", XDG_RUNTIME_DIR=runtime, PATH=tools + ":/usr/bin:/bin")
+
+        def ask(*words, **changes):
+            done = subprocess.run(command + list(words), capture_output=True, text=True, timeout=60, user=user, extra_groups=[] if user else None,
+                                  env=dict(desktop, **changes))
+            return done.returncode, done.stdout, done.stderr
+
+        pipe = os.open(seen, os.O_RDWR)  # its own writer, too: an opener that never comes is no reason to wait for ever
+        self.addCleanup(os.close, pipe)
+        self.assertEqual(ask(), (DONE, "The page opens in your browser.\n", ""))
+        text = b""
+        while b"refresh" not in text or not text.endswith(b"\n"):
+            self.assertTrue(select.select([pipe], [], [], 20)[0], f"the browser was not opened: {text}")
+            text += os.read(pipe, 4096)
+        count, mode, *page = text.decode().splitlines()
+        self.assertEqual((count, mode), ("1", "600"))
+        self.assertIn(f'<meta http-equiv="refresh" content="0; url={address}">', page)
+        self.assertEqual(os.listdir(runtime), ["lanyard-page.html"])
+        self.assertEqual(ask("--print"), (DONE, address + "\n", ""))
+        self.assertEqual(ask(DISPLAY=""), (DONE, address + "\n", ""))
+        self.assertEqual(json.loads(ask("--json")[1])["address"], address)
+        # Without an opener, and in a folder that others may look into: the address, and no file with it.
+        status, out, error = ask(PATH="/nonexistent")
+        self.assertEqual((status, out), (DONE, address + "\n"))
+        self.assertIn("could not be started", error)
+        os.chmod(runtime, 0o755)
+        self.assertEqual(ask()[:2], (DONE, address + "\n"))
+        self.assertEqual(os.listdir(runtime), [])
+        if user:
+            done = subprocess.run(command, capture_output=True, text=True, env=desktop)
+            self.assertEqual(done.stdout, address + "\n")  # root's browser is not opened
 
     def test_main_job(self):
         self.assertIn("No camera is paired.", self.ok(self.companion("status")))
