@@ -3,6 +3,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,17 @@ def packaging(*path):
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def manual(name, section):
+    with open(os.path.join(SOURCE, "docs", "man", f"{name}.{section}")) as file:
+        return file.read().replace("\\-", "-").replace("\\_", "_")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Folder(unittest.TestCase):
@@ -58,7 +70,7 @@ class Units(Folder):
                 os.symlink(unit, self.path(UNITS[unit]))
 
     def test_all_are_tried(self):
-        self.assertEqual(sorted(os.path.basename(path)[:-3] for path in glob.glob(packaging("systemd", "*.in"))), sorted(UNITS))
+        self.assertEqual(sorted(os.path.basename(path)[:-3] for path in glob.glob(packaging("systemd", "*.service.in"))), sorted(UNITS))
 
     def test_verify(self):
         for name in UNITS.values():
@@ -85,6 +97,12 @@ class Units(Folder):
         with open(os.path.join(root, "etc/passwd")) as file:
             made = {line.split(":")[0] for line in file}
         self.assertEqual(made, {"lanyard-camera", "lanyard-recorder", "lanyard-companion"})
+        with open(os.path.join(root, "etc/group")) as file:
+            groups = {line.split(":")[0] for line in file} | {"input", "video", "audio"}  # the latter are Debian's
+        for unit in UNITS:
+            with open(self.path(unit)) as file:
+                for line in re.findall(r"(?m)^(?:Supplementary)?Groups?=(.+)", file.read()):
+                    self.assertLessEqual(set(line.split()), groups)
         # Each unit's user is one of them, and so is each user of the bus policies.
         for unit in UNITS:
             with open(self.path(unit)) as file:
@@ -109,50 +127,119 @@ class Examples(Folder):
 
     @staticmethod
     def example(name):
-        """(section, key) of every setting, commented out or not, and the whole with every one of them in force."""
-        with open(packaging("etc", name + ".conf")) as file:
-            lines = file.read().splitlines()
+        """((section, key), in force) of every setting, the text as it is, and the text with every setting in force."""
+        with open(os.path.join(BUILD, "packaging", "etc", name + ".conf")) as file:
+            text = file.read()
+        lines = text.splitlines()
         keys, full, section = [], [], None
         for line in lines:
             if match := re.fullmatch(r"\[(\w+)\]", line):
                 section = match[1]
                 full.append(line)
             elif match := re.fullmatch(r"#?((\w+) = .+)", line):
-                keys.append((section, match[2]))
+                keys.append(((section, match[2]), not line.startswith("#")))
                 full.append(match[1])
-        return keys, "\n".join(full) + "\n"
+        return keys, text, "\n".join(full) + "\n"
 
     def test_every_setting_and_no_other(self):
         for name, source in DAEMONS.items():
             with open(os.path.join(SOURCE, source)) as file:
                 known = [key for key in self.KEY.findall(file.read()) if key[0] != "test"]
             self.assertGreater(len(known), 4, source)
-            self.assertEqual(sorted(self.example(name)[0]), sorted(known), name)
+            self.assertEqual(sorted(key for key, _ in self.example(name)[0]), sorted(known), name)
 
-    def test_man_pages_name_every_setting_and_option(self):
+    def test_man_pages_name_every_setting(self):
+        """Each under the heading of its section, and no other."""
         for name in DAEMONS:
-            with open(os.path.join(SOURCE, "docs", "man", name + ".8")) as file:
-                page = file.read().replace("\\-", "-").replace("\\_", "_")
-            for _, key in self.example(name)[0]:
-                self.assertRegex(page, rf"\b{key}\b", name)
-            usage = run(os.path.join(BUILD, "bin", name), "--help").stdout
-            options = re.findall(r"--[a-z]+", usage)
-            self.assertGreater(len(options), 3)
-            for option in options:
-                self.assertIn(option, page, name)
+            documented, section, due = [], None, False
+            for line in manual(name, 8).splitlines():
+                if match := re.fullmatch(r"\.SS \[(\w+)\]", line):
+                    section = match[1]
+                elif line.startswith(".SH"):
+                    section = None
+                elif section and due:
+                    documented += [(section, key) for key in re.findall(r"[a-z_]{2,}", line.replace('", "', " ").split(" ", 1)[1])]
+                due = line == ".TP"
+            self.assertEqual(sorted(documented), sorted(key for key, _ in self.example(name)[0]), name)
 
-    def test_daemons_read_them(self):
-        """With every setting in force, each daemon gets past its configuration: it fails, in this place, at the missing bus. An
-        unknown key is told, so getting past it means something."""
-        environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nonexistent/bus", NOTIFY_SOCKET="")
+    def test_man_pages_and_help_have_the_same_options(self):
         for name in DAEMONS:
-            text = re.sub(r"(?m)^namespace = .*\n", "", self.example(name)[1])  # would be entered before the bus is tried
-            for content, wrong in ((text, False), (text.replace("\n", "\nunknown = 1\n", 1), True)):
-                config = self.write(name + ".conf", content)
-                done = run(os.path.join(BUILD, "bin", name), "--config", config, "--state", self.path("state"), env=environment,
-                           timeout=60)
-                self.assertNotEqual(done.returncode, 0, name)
-                self.assertEqual("config:" in done.stderr, wrong, f"{name}: {done.stderr}")
+            page = manual(name, 8)
+            options = page[page.index(".SH OPTIONS"):page.index(".SH CONFIGURATION")]
+            documented = re.findall(r"(?m)^\.BI? (--[a-z]+)", options)
+            done = run(os.path.join(BUILD, "bin", name), "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertGreater(len(documented), 3)
+            self.assertEqual(sorted(documented), sorted(set(re.findall(r"--[a-z]+", done.stdout))), name)
+            synopsis = page[page.index(".SH SYNOPSIS"):page.index(".SH DESCRIPTION")]
+            for option in set(documented) - {"--help", "--version"}:
+                self.assertIn(option, synopsis, name)
+
+    def test_man_pages_are_clean(self):
+        for path in glob.glob(os.path.join(SOURCE, "docs", "man", "*")):
+            self.assertIn(".SH EXIT STATUS", manual(*os.path.basename(path).rsplit(".", 1)), path)
+            done = run("mandoc", "-T", "lint", "-W", "warning", path)
+            self.assertEqual((done.returncode, done.stdout), (0, ""), path)
+
+    def test_man_pages_name_the_bus(self):
+        """Every method, property and signal of the D-Bus interfaces stands in the page of the daemon that has it."""
+        for name, interface in (("cam-radiod", "Camera1"), ("cam-recorder", "Recorder1")):
+            tree = xml.etree.ElementTree.parse(os.path.join(SOURCE, "docs", "dbus", f"org.lanyard.{interface}.xml"))
+            page = manual(name, 8)
+            bus = page[page.index(".SH D-BUS"):]
+            for kind in ("method", "property", "signal"):
+                for element in tree.iter(kind):
+                    self.assertRegex(bus, rf"\b{element.attrib['name']}\b", name)
+
+    def test_daemons_take_them(self):
+        """Each daemon starts with its example, as it is and with every setting in force, and ends when it is told to."""
+        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address=1"], stdout=subprocess.PIPE, text=True)
+        try:
+            address = bus.stdout.readline().strip()
+            for name in DAEMONS:
+                plain, full = self.example(name)[1:]
+                # What belongs to the machine that the tests run on.
+                changes = {"port": str(free_port()), "socket": self.path("http.socket"), "page": os.path.dirname(__file__)}
+                for text in (plain, re.sub(r"(?m)^namespace = .*\n", "", full)):
+                    for key, value in changes.items():
+                        text = re.sub(rf"(?m)^#?{key} = .*$", lambda match, key=key, value=value: f"{key} = {value}", text)
+                    self.started_and_ended(name, text, address)
+        finally:
+            bus.terminate()
+            bus.wait()
+            bus.stdout.close()
+
+    def started_and_ended(self, name, text, address):
+        state = tempfile.mkdtemp(dir=self.folder)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes, open(self.path("log"), "w+") as log:
+            notes.bind(os.path.join(state, "notify"))
+            notes.settimeout(90)
+            environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=address, NOTIFY_SOCKET=os.path.join(state, "notify"))
+            process = subprocess.Popen([os.path.join(BUILD, "bin", name), "--config", self.write(name + ".conf", text), "--state", state],
+                                       stdout=log, stderr=log, env=environment)
+            try:
+                while b"READY=1" not in (note := notes.recv(4096)):  # an end before that would be a timeout: told with the log
+                    self.assertIsNone(process.poll(), note)
+                process.terminate()
+                self.assertEqual(process.wait(60), 0, name)
+            except TimeoutError:
+                self.fail(f"{name} does not get ready")
+            finally:
+                process.kill()
+                process.wait()
+                log.seek(0)
+                text = log.read()
+            self.assertNotIn("config:", text)
+
+    def test_unknown_settings_are_refused(self):
+        """By name, file and line; without this, that daemons take the examples would say nothing about their keys."""
+        for name in DAEMONS:
+            path = self.write(name + ".conf", self.example(name)[1].replace("]\n", "]\nunknown = 1\n", 1))
+            with open(path) as file:
+                line = file.read().splitlines().index("unknown = 1") + 1
+            done = run(os.path.join(BUILD, "bin", name), "--config", path, "--state", self.path("state"), timeout=60)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertRegex(done.stderr, rf"{re.escape(path)}:{line}: .*unknown", name)
 
     def test_wifi_templates(self):
         for kind, template in (("hostapd", "hostapd.conf.in"), ("supplicant", "wpa_supplicant.conf.in")):
@@ -173,6 +260,41 @@ class Examples(Folder):
             with open(self.path("hostapd-config", "wlan0.conf")) as file:
                 keys.add(re.search(r"(?m)^wpa_psk=([0-9a-f]{64})$", file.read())[1])
         self.assertEqual(len(keys), 2)
+
+
+class Installed(Folder):
+    def test_everything_is_there(self):
+        if not os.path.exists(os.path.join(SOURCE, "companion/web/dist/index.html")):
+            self.skipTest("the page is not built")
+        done = run("cmake", "--install", BUILD, "--prefix", "/usr", env=dict(os.environ, DESTDIR=self.folder))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        installed = {os.path.relpath(os.path.join(folder, name), self.path("usr"))
+                     for folder, _, names in os.walk(self.path("usr")) for name in names}
+        self.assertEqual({name for name in installed if not name.startswith("share/lanyard/page/")}, {
+            "bin/cam-radiod", "bin/cam-recorder", "bin/companiond", "bin/lanyard", "libexec/lanyard/wifi-config",
+            "lib/systemd/system/cam-radiod.service", "lib/systemd/system/cam-recorder.service", "lib/systemd/system/companiond.service",
+            "lib/systemd/system/lanyard-hostapd@.service", "lib/systemd/system/lanyard-supplicant@.service",
+            "lib/sysusers.d/lanyard.conf", "lib/tmpfiles.d/lanyard.conf", "lib/udev/rules.d/60-lanyard.rules",
+            "share/bash-completion/completions/lanyard",
+            "share/dbus-1/interfaces/org.lanyard.Camera1.xml", "share/dbus-1/interfaces/org.lanyard.Recorder1.xml",
+            "share/dbus-1/system.d/org.lanyard.Camera.conf", "share/dbus-1/system.d/org.lanyard.Recorder.conf",
+            "share/doc/lanyard/LICENSE", "share/doc/lanyard/real-adapters.md",
+            "share/doc/lanyard/examples/cam-radiod.conf", "share/doc/lanyard/examples/cam-recorder.conf",
+            "share/doc/lanyard/examples/companiond.conf",
+            "share/lanyard/bluetooth/bluetooth-camera.conf", "share/lanyard/bluetooth/main.conf",
+            "share/lanyard/hostapd.conf.in", "share/lanyard/wpa_supplicant.conf.in",
+            "share/man/man1/lanyard.1", "share/man/man8/cam-radiod.8", "share/man/man8/cam-recorder.8", "share/man/man8/companiond.8"})
+        self.assertTrue({"share/lanyard/page/index.html", "share/lanyard/page/app.js"} <= installed)
+        # A path that a unit or drop-in names is one that was installed. They were written for the prefix of the configuration.
+        with open(os.path.join(BUILD, "CMakeCache.txt")) as file:
+            prefix = re.search(r"(?m)^CMAKE_INSTALL_PREFIX:PATH=(.*)$", file.read())[1]
+        named = set()
+        for name in installed:
+            if name.endswith((".service", "bluetooth-camera.conf")):
+                with open(self.path("usr", name)) as file:
+                    named |= set(re.findall(rf"{re.escape(prefix)}/([^\s]+)", "\n".join(line for line in file if line.startswith("Exec"))))
+        self.assertGreater(len(named), 4)
+        self.assertFalse({name for name in named if not re.match(r"(bin|libexec/bluetooth)/(?!cam|comp)", name)} - installed)
 
 
 # Stand-ins for the users that are not there when nothing is installed.
