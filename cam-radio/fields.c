@@ -1,46 +1,15 @@
 /* Checks of single fields: what a companion sends is authenticated, but not necessarily sane. */
 #include <string.h>
 
+#include "base/text.h"
 #include "cam-radio/request.h"
 
 bool field_is_id(const char *text) {
 	return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
 }
 
-/* Length of the UTF-8 sequence at `at`, 0 when it is none (RFC 3629: shortest form, no surrogates, at most U+10FFFF). */
-static size_t utf8_length(const unsigned char *at) {
-	static const struct {
-		unsigned char mask, lead;
-		size_t length;
-		unsigned long smallest;
-	} forms[] = { { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
-	for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
-		if ((at[0] & forms[form].mask) != forms[form].lead)
-			continue;
-		unsigned long point = at[0] & (unsigned char)~forms[form].mask;
-		for (size_t i = 1; i < forms[form].length; i++) {
-			if ((at[i] & 0xc0) != 0x80) /* the string's end is none, so nothing is read past it */
-				return 0;
-			point = point << 6 | (at[i] & 0x3f);
-		}
-		bool surrogate = point >= 0xd800 && point <= 0xdfff;
-		return point >= forms[form].smallest && point <= 0x10ffff && !surrogate ? forms[form].length : 0;
-	}
-	return 0;
-}
-
 bool field_is_text(const char *text, bool lines) {
-	const unsigned char *at = (const unsigned char *)text;
-	while (*at) {
-		bool control = *at < 0x20 || *at == 0x7f;
-		if (control && !(lines && (*at == '\n' || *at == '\t')))
-			return false;
-		size_t length = utf8_length(at);
-		if (length == 0)
-			return false;
-		at += length;
-	}
-	return true;
+	return text_is_plain(text, lines);
 }
 
 bool field_is_position(int32_t latitude_e7, int32_t longitude_e7) {

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "pairing/record.h"
 #include "wifi/credentials.h"
 
@@ -54,6 +55,8 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 static const char *settings_fault(const struct settings *s, const struct texts *texts) {
 	if (!*s->serial)
 		return "[camera] serial is missing";
+	if (!text_is_plain(s->serial, false))
+		return "[camera] serial is not UTF-8 without control characters";
 	if (!*s->test_buttons && (!*s->event_device || !*s->function_device))
 		return "[buttons] needs event_device and function_device";
 	if (*s->test_buttons && (*s->event_device || *s->function_device || !*s->link_socket))

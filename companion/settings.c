@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "pairing/record.h"
 
 #define PORT_LIMIT 65535
@@ -45,6 +46,10 @@ int settings_read(struct settings *ret, const char *path, bool optional) {
 	}
 	if (!*settings.supplicant_control != !*settings.interface) {
 		log_line(LOG_LEVEL_ERROR, "config", "%s: [wifi] needs both supplicant_control and interface", path);
+		return -EINVAL;
+	}
+	if (!text_is_plain(settings.name, false)) {
+		log_line(LOG_LEVEL_ERROR, "config", "%s: [companion] name is not UTF-8 without control characters", path);
 		return -EINVAL;
 	}
 	if (settings.epoch_seconds == 0) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define META_VERSION 1
 
 static void write_text(struct writer *w, const char *text) {
@@ -73,36 +75,15 @@ bool tag_entry_read(struct reader *r, struct tag_entry *ret) {
 	return true;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. Line breaks are the only control characters allowed. */
-static bool is_plain_utf8(const char *text) {
-	const uint8_t *at = (const uint8_t *)text;
-	while (*at) {
-		uint32_t value = *at;
-		size_t more = value < 0x80                    ? 0
-		              : value >= 0xc2 && value < 0xe0 ? 1
-		              : value >= 0xe0 && value < 0xf0 ? 2
-		              : value >= 0xf0 && value < 0xf5 ? 3
-		                                              : 4;
-		if (more == 4 || (more == 0 && (value == 0x7f || (value < 0x20 && value != '\n'))))
-			return false;
-		value &= more == 0 ? 0x7f : 0x3fu >> more;
-		at++;
-		for (size_t i = 0; i < more; i++, at++) {
-			if ((*at & 0xc0) != 0x80)
-				return false;
-			value = value << 6 | (*at & 0x3f);
-		}
-		if ((more == 2 && (value < 0x800 || (value >= 0xd800 && value < 0xe000))) ||
-		    (more == 3 && (value < 0x10000 || value > 0x10ffff)))
-			return false;
-	}
-	return true;
+/* The one who sends a tag has it checked field by field before; here line breaks are no harm. */
+static bool is_plain(const char *text) {
+	return text_is_plain(text, true);
 }
 
 bool tag_is_valid(const struct recording_tag *tag) {
 	bool position = !tag->has_position || (tag->latitude_e7 >= -900000000 && tag->latitude_e7 <= 900000000 &&
 	                                       tag->longitude_e7 >= -1800000000 && tag->longitude_e7 <= 1800000000);
-	return position && is_plain_utf8(tag->category) && is_plain_utf8(tag->case_number) && is_plain_utf8(tag->note);
+	return position && is_plain(tag->category) && is_plain(tag->case_number) && is_plain(tag->note);
 }
 
 void detail_write(struct writer *w, const struct recording_detail *detail) {
@@ -120,5 +101,5 @@ bool detail_read(struct reader *r, struct recording_detail *ret) {
 }
 
 bool detail_is_valid(const struct recording_detail *detail) {
-	return detail->key[0] != '\0' && is_plain_utf8(detail->key) && is_plain_utf8(detail->value);
+	return detail->key[0] != '\0' && is_plain(detail->key) && is_plain(detail->value);
 }

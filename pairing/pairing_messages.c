@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-/* A text: length 1, then that many bytes, none of them zero. */
+#include "base/text.h"
+
+/* A name: length 1, then that many bytes. It ends up in logs, on D-Bus and before people, at the companion while nobody is
+ * authenticated yet. */
 static void write_text(struct writer *w, const char *text) {
 	size_t length = strnlen(text, COMPANION_NAME_LIMIT);
 	writer_u8(w, (uint8_t)length);
@@ -14,8 +17,11 @@ static bool read_text(struct reader *r, char out[COMPANION_NAME_LIMIT + 1]) {
 	const uint8_t *text = reader_take(r, length);
 	if (!text || length > COMPANION_NAME_LIMIT || (length > 0 && memchr(text, '\0', length)))
 		return false;
-	memcpy(out, text, length);
-	out[length] = '\0';
+	char name[COMPANION_NAME_LIMIT + 1] = { 0 };
+	memcpy(name, text, length);
+	if (!text_is_plain(name, false))
+		return false;
+	memcpy(out, name, sizeof(name));
 	return true;
 }
 

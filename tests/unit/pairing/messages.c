@@ -129,6 +129,31 @@ static void test_names_and_certificates(void **state) {
 		  "00"
 		  "21616161616161616161616161616161616161616161616161616161616161616161",
 		  false },
+		{ "name with a line break",
+		  "00000000"
+		  "00"
+		  "03610a62",
+		  false },
+		{ "name with a terminal's escape",
+		  "00000000"
+		  "00"
+		  "031b5b6d",
+		  false },
+		{ "name that is not UTF-8",
+		  "00000000"
+		  "00"
+		  "02c328",
+		  false },
+		{ "name cut inside a character",
+		  "00000000"
+		  "00"
+		  "0261c3",
+		  false },
+		{ "name in another script",
+		  "00000000"
+		  "00"
+		  "06d09fd191d182",
+		  true },
 		{ "name of 255 that is not there",
 		  "00000000"
 		  "00"
@@ -199,6 +224,9 @@ static void test_code(void **state) {
 	assert_true(code < CODE_VALUES);
 	unsigned same = 0, leading[10] = { 0 };
 	for (size_t bit = 0; bit < 8 * NONCE_SIZE; bit++) {
+		commitment[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_false(code_commitment_holds(nonce, commitment));
+		commitment[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		nonce[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_false(code_commitment_holds(nonce, commitment));
 		same += code_value(hash, nonce) == code;
