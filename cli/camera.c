@@ -31,7 +31,7 @@ static enum cli_exit camera_open(const struct cli_call *call, struct camera *cam
 	snprintf(camera->name, sizeof(camera->name), instance ? "%s.%s" : "%s", CAMERA_NAME, instance);
 	int result = sd_bus_open_system(&camera->bus);
 	if (result < 0) {
-		output_error("the system bus cannot be reached: %s [internal]", strerror(-result));
+		output_failure("link-failed", "the system bus cannot be reached: %s; is dbus running?", strerror(-result));
 		return CLI_FAILED;
 	}
 	sd_bus_set_method_call_timeout(camera->bus, CALL_TIMEOUT_US);
@@ -40,13 +40,16 @@ static enum cli_exit camera_open(const struct cli_call *call, struct camera *cam
 
 static enum cli_exit camera_explain(const struct camera *camera, const sd_bus_error *error, int result) {
 	if (sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-		output_error("cam-radiod is not running (nobody owns %s on the system bus) [link-failed]", camera->name);
+		output_failure("link-failed",
+		               "cam-radiod is not running (nobody owns %s on the system bus); start it with \"systemctl start "
+		               "cam-radiod\"",
+		               camera->name);
 	else if (sd_bus_error_has_names(error, SD_BUS_ERROR_ACCESS_DENIED))
-		output_error("only root may do this [not-permitted]");
+		output_failure("not-permitted", "only root may do this: use sudo");
 	else if (sd_bus_error_has_names(error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT) || result == -ETIMEDOUT)
-		output_error("cam-radiod does not answer [timeout]");
+		output_failure("timeout", "cam-radiod does not answer; \"systemctl status cam-radiod\" says more");
 	else
-		output_error("%s [internal]", error->message ? error->message : strerror(-result));
+		output_failure("internal", "%s", error->message ? error->message : strerror(-result));
 	return CLI_FAILED;
 }
 
@@ -232,7 +235,7 @@ enum cli_exit cli_camera_buttons(const struct cli_call *call) {
 	json_t *last = NULL;
 	bool changed = true;
 	if (result == CLI_DONE && !cli_value(call, "once") && !watch_camera(&camera, &changed)) {
-		output_error("cannot listen on the system bus [internal]");
+		output_failure("internal", "cannot listen on the system bus");
 		result = CLI_FAILED;
 	}
 	while (result == CLI_DONE) {
@@ -246,7 +249,7 @@ enum cli_exit cli_camera_buttons(const struct cli_call *call) {
 		if (processed == 0)
 			processed = sd_bus_wait(camera.bus, UINT64_MAX);
 		if (processed < 0 && processed != -EINTR) {
-			output_error("the system bus closed: %s [link-failed]", strerror(-processed));
+			output_failure("link-failed", "the system bus closed: %s", strerror(-processed));
 			result = CLI_FAILED;
 		}
 	}

@@ -6,6 +6,8 @@
 
 #include "cli/output.h"
 
+#define OVERVIEW_WIDTH 25 /* of "companion pair [CAMERA]" */
+
 const char *cli_value(const struct cli_call *call, const char *option) {
 	for (size_t i = 0; i < CLI_OPTIONS_LIMIT && call->command->options[i].name; i++)
 		if (strcmp(call->command->options[i].name, option) == 0)
@@ -27,19 +29,23 @@ static const char *group_summary(const char *group) {
 	return "";
 }
 
-static void print_overview(FILE *out) {
-	fputs("Usage: lanyard GROUP COMMAND [OPTION...]\n", out);
+/* only: the one group that is asked for, or NULL. */
+static void print_overview(FILE *out, const char *only) {
+	fprintf(out, "Usage: lanyard %s COMMAND [OPTION...]\n", only ? only : "GROUP");
 	const char *group = "";
 	for (size_t i = 0; i < cli_command_count; i++) {
+		if (only && strcmp(cli_commands[i].group, only) != 0)
+			continue;
 		if (strcmp(cli_commands[i].group, group) != 0) {
 			group = cli_commands[i].group;
 			fprintf(out, "\n%s: %s\n", group, group_summary(group));
 		}
-		fprintf(out, "  lanyard %s %-10s %-16s %s\n", cli_commands[i].group, cli_commands[i].name,
-		        cli_commands[i].operands, cli_commands[i].summary);
+		char words[64];
+		snprintf(words, sizeof(words), "%s %s %s", group, cli_commands[i].name, cli_commands[i].operands);
+		fprintf(out, "  lanyard %-*s %s\n", OVERVIEW_WIDTH, words, cli_commands[i].summary);
 	}
 	fputs("\nEach command has --help and --json. Exit status: 0 done, 1 failed (the message ends with a reason code), 2 "
-	      "wrong usage.\n",
+	      "wrong usage.\nlanyard(1) says more.\n",
 	      out);
 }
 
@@ -131,6 +137,7 @@ static enum cli_exit run_command(const struct cli_command *command, int count, c
 		return CLI_USAGE;
 	}
 	call.operands = operands;
+	output_failures_as_json(call.json);
 	return command->run(&call);
 }
 
@@ -187,11 +194,11 @@ enum cli_exit cli_run(int argument_count, char **arguments) {
 		return CLI_DONE;
 	}
 	if (argument_count < 1) {
-		print_overview(stderr);
+		print_overview(stderr, NULL);
 		return CLI_USAGE;
 	}
 	if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0) {
-		print_overview(stdout);
+		print_overview(stdout, NULL);
 		return CLI_DONE;
 	}
 	if (strcmp(arguments[0], "--version") == 0) {
@@ -203,7 +210,7 @@ enum cli_exit cli_run(int argument_count, char **arguments) {
 		return CLI_USAGE;
 	}
 	if (argument_count < 2 || strcmp(arguments[1], "--help") == 0) {
-		print_overview(argument_count < 2 ? stderr : stdout);
+		print_overview(argument_count < 2 ? stderr : stdout, arguments[0]);
 		return argument_count < 2 ? CLI_USAGE : CLI_DONE;
 	}
 	const struct cli_command *command = find(arguments[0], arguments[1]);

@@ -44,7 +44,7 @@ static enum cli_exit get(const struct cli_call *call, const char *path, json_t *
 		return result;
 	if (!json_is_object(answer.body)) {
 		json_decref(answer.body);
-		output_error("companiond's answer is not what this version expects [internal]");
+		output_failure("internal", "companiond's answer is not what this version expects");
 		return CLI_FAILED;
 	}
 	if (!call->json)
@@ -67,7 +67,7 @@ static enum cli_exit fail_with_reason_of(const json_t *status, enum reason other
 	if (!code)
 		return output_reason(otherwise);
 	const char *message = json_string_value(json_object_get(status, "message"));
-	return output_failure(code, message ? message : reason_sentence(reason_from_code(code)));
+	return output_failure(code, "%s", message ? message : reason_sentence(reason_from_code(code)));
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ status */
@@ -164,11 +164,10 @@ enum cli_exit cli_companion_open(const struct cli_call *call) {
 	json_decref(status);
 	int error = page_address(address, socket_of(call), (unsigned)port);
 	if (error < 0) {
-		output_error("the page's key cannot be read beside companiond's socket: %s [%s]",
-		             error == -ENOENT    ? "there is none, so companiond serves no page ([http] port = 0)"
-		             : error == -EBADMSG ? "it is damaged; restart companiond"
-		                                 : strerror(-error),
-		             reason_code(REASON_LOGIN_REQUIRED));
+		output_failure(reason_code(REASON_LOGIN_REQUIRED), "the page's key cannot be read beside companiond's socket: %s",
+		               error == -ENOENT    ? "there is none, so companiond serves no page ([http] port = 0)"
+		               : error == -EBADMSG ? "it is damaged; restart companiond"
+		                                   : strerror(-error));
 		return CLI_FAILED;
 	}
 	bool opened = false;
@@ -230,9 +229,9 @@ static enum cli_exit find_camera(const struct cli_call *call, const char *wanted
 		if (match && !ambiguous)
 			snprintf(ret, capacity, "%s", text_of(match, "id"));
 		if (ambiguous) {
-			output_error("several cameras are in pairing mode; name one of them:");
 			json_array_foreach(cameras, i, camera)
-			        fprintf(stderr, "  %s  %s\n", text_of(camera, "id"), text_of(camera, "name"));
+			        fprintf(stderr, "%s  %s\n", text_of(camera, "id"), text_of(camera, "name"));
+			output_failure("request-invalid", "several cameras are in pairing mode: name one of those above");
 		}
 		json_decref(status);
 		if (ambiguous)
@@ -372,12 +371,12 @@ enum cli_exit cli_companion_play(const struct cli_call *call) {
 	}
 	FILE *out = to_stdout ? stdout : fopen(name, "wbxe");
 	if (!out) {
-		output_error("%s cannot be created: %s [request-invalid]", name, strerror(errno));
+		output_failure("request-invalid", "%s cannot be created: %s", name, strerror(errno));
 		return CLI_FAILED;
 	}
 	enum cli_exit result = http_download(socket_of(call), path, out);
 	if (fflush(out) != 0 && result == CLI_DONE) {
-		output_error("the video could not be written: %s [disk-full]", strerror(errno));
+		output_failure("disk-full", "the video could not be written: %s", strerror(errno));
 		result = CLI_FAILED;
 	}
 	if (!to_stdout) {

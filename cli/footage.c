@@ -32,13 +32,13 @@ static void footage_close(struct footage *f) {
 
 static enum cli_exit explain(const char *path, const char *what, int result) {
 	if (result == -ENOENT)
-		output_error("%s holds no recordings: %s is not there [not-found]", path, what);
+		output_failure("not-found", "%s holds no recordings: %s is not there", path, what);
 	else if (result == -EACCES || result == -EPERM)
-		output_error("%s may only be read by the recorder's user and root [not-permitted]", path);
+		output_failure("not-permitted", "%s may only be read by the recorder's user and root", path);
 	else if (result == -EBADMSG)
-		output_error("%s in %s is damaged [recording-damaged]", what, path);
+		output_failure("recording-damaged", "%s in %s is damaged", what, path);
 	else
-		output_error("%s in %s cannot be opened: %s [internal]", what, path, strerror(-result));
+		output_failure("internal", "%s in %s cannot be opened: %s", what, path, strerror(-result));
 	return CLI_FAILED;
 }
 
@@ -73,7 +73,7 @@ static enum cli_exit footage_open(const struct cli_call *call, struct footage *r
 static const struct recording *find(const struct footage *f, const char *id) {
 	const struct recording *recording = store_find(f->store, id);
 	if (!recording)
-		output_error("there is no recording \"%.64s\" here; \"lanyard footage list\" prints them [not-found]", id);
+		output_failure("not-found", "there is no recording \"%.64s\" here; \"lanyard footage list\" prints them", id);
 	return recording;
 }
 
@@ -342,10 +342,10 @@ static enum cli_exit export_to(const struct footage *f, const struct recording *
 	if (result == -EBADMSG)
 		return output_reason(REASON_RECORDING_DAMAGED);
 	if (result == -EPIPE)
-		output_error("the video cannot be written: %s [%s]", strerror(errno),
-		             errno == ENOSPC ? reason_code(REASON_DISK_FULL) : reason_code(REASON_INTERNAL));
+		output_failure(errno == ENOSPC ? reason_code(REASON_DISK_FULL) : reason_code(REASON_INTERNAL),
+		               "the video cannot be written: %s", strerror(errno));
 	else
-		output_error("the recording cannot be read: %s [internal]", strerror(-result));
+		output_failure("internal", "the recording cannot be read: %s", strerror(-result));
 	return CLI_FAILED;
 }
 
@@ -358,12 +358,12 @@ static enum cli_exit export_named(const struct cli_call *call, const struct foot
 		out = file < 0 ? NULL : fdopen(file, "wb");
 	}
 	if (!out) {
-		output_error("%s cannot be created: %s [request-invalid]", name, strerror(errno));
+		output_failure("request-invalid", "%s cannot be created: %s", name, strerror(errno));
 		return CLI_FAILED;
 	}
 	enum cli_exit result = export_to(f, recording, out);
 	if (!to_stdout && fclose(out) != 0 && result == CLI_DONE) {
-		output_error("%s cannot be written: %s [internal]", name, strerror(errno));
+		output_failure("internal", "%s cannot be written: %s", name, strerror(errno));
 		result = CLI_FAILED;
 	}
 	if (!to_stdout && result != CLI_DONE) /* a part would pass for the whole */

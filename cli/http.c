@@ -1,8 +1,10 @@
 #include "cli/http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 
@@ -39,21 +41,37 @@ static enum cli_exit explain_refusal(long status, json_t *body) {
 	const char *code = json_string_value(json_object_get(body, "reason"));
 	const char *sentence = json_string_value(json_object_get(body, "message"));
 	if (code && sentence)
-		return output_failure(code, sentence);
-	output_error("the companion answered with HTTP status %ld [internal]", status);
+		return output_failure(code, "%s", sentence);
+	output_failure("internal", "the companion answered with HTTP status %ld", status);
 	return CLI_FAILED;
+}
+
+static void explain_no_connection(const char *socket) {
+	if (access(socket, W_OK) == 0)
+		output_failure("link-failed",
+		               "companiond does not answer on %s: it has ended; \"systemctl status companiond\" says more",
+		               socket);
+	else if (errno == EACCES)
+		output_failure(
+		        "not-permitted",
+		        "you may not open companiond's socket %s: run this as the user that companiond runs as, or as root",
+		        socket);
+	else
+		output_failure(
+		        "link-failed",
+		        "companiond does not answer on %s: there is no such socket; start it with \"systemctl start companiond\"",
+		        socket);
 }
 
 static enum cli_exit explain_curl(CURLcode code, const char *socket) {
 	if (code == CURLE_COULDNT_CONNECT)
-		output_error("companiond does not answer on %s: is it running, and may you open its socket? [link-failed]",
-		             socket);
+		explain_no_connection(socket);
 	else if (code == CURLE_WRITE_ERROR)
-		output_error("the output could not be written: is the disk full? [disk-full]");
+		output_failure("disk-full", "the output could not be written: is the disk full?");
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		return output_reason(REASON_TIMEOUT);
 	else
-		output_error("talking to companiond failed: %s [link-failed]", curl_easy_strerror(code));
+		output_failure("link-failed", "talking to companiond failed: %s", curl_easy_strerror(code));
 	return CLI_FAILED;
 }
 
@@ -67,7 +85,7 @@ static enum cli_exit perform(const char *socket, const char *method, const char 
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
 	enum cli_exit result = CLI_FAILED;
 	if (!curl || !headers || (body && !text)) {
-		output_error("out of memory [internal]");
+		output_failure("internal", "out of memory");
 		goto done;
 	}
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);

@@ -8,6 +8,8 @@
 
 #define ERROR_LIMIT 1024
 
+static bool failures_as_json; /* a setting of the whole command, like the level of the log */
+
 /* C0, DEL, and C1 (which in UTF-8 is C2 80 to C2 9F). */
 static void clean_text(char *text) {
 	for (unsigned char *c = (unsigned char *)text; *c; c++) {
@@ -48,13 +50,33 @@ void output_error(const char *format, ...) {
 	fprintf(stderr, "lanyard: %s\n", text);
 }
 
-enum cli_exit output_failure(const char *code, const char *sentence) {
-	output_error("%s [%s]", sentence, code);
+void output_failures_as_json(bool json) {
+	failures_as_json = json;
+}
+
+enum cli_exit output_failure(const char *code, const char *format, ...) {
+	char text[ERROR_LIMIT];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	clean_text(text);
+	char *json = NULL;
+	if (failures_as_json) {
+		json_t *object = json_pack("{s:s, s:s}", "reason", code, "message", text);
+		json = object ? json_dumps(object, JSON_COMPACT) : NULL; /* none when the text is cut within a character */
+		json_decref(object);
+	}
+	if (json)
+		fprintf(stderr, "%s\n", json);
+	else
+		fprintf(stderr, "lanyard: %s [%s]\n", text, code);
+	free(json);
 	return CLI_FAILED;
 }
 
 enum cli_exit output_reason(enum reason reason) {
-	return output_failure(reason_code(reason), reason_sentence(reason));
+	return output_failure(reason_code(reason), "%s", reason_sentence(reason));
 }
 
 void output_json(json_t *value) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/reason.h"
@@ -10,9 +11,13 @@
 #define OUTPUT_SIZE_TEXT 24
 #define OUTPUT_TIME_TEXT 32
 
+/* "lanyard: TEXT": wrong usage, which has no reason code. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Prints "lanyard: SENTENCE [code]" and returns CLI_FAILED. code: a reason's text code, maybe of a newer version. */
-enum cli_exit output_failure(const char *code, const char *sentence);
+/* Prints "lanyard: TEXT [code]" and returns CLI_FAILED. code: a reason's text code, maybe of a newer version. The text says what
+ * is wrong and what to do. */
+enum cli_exit output_failure(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Failures from now on are one line {"reason":code,"message":TEXT}, as in companiond's HTTP API; for --json. */
+void output_failures_as_json(bool json);
 enum cli_exit output_reason(enum reason reason);
 /* Prints and frees. */
 void output_json(json_t *value);

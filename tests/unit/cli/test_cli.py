@@ -1,4 +1,5 @@
 """`lanyard` itself against the real daemons over the test link (docs/test-link.md), and its texts against what documents it."""
+import glob
 import hashlib
 import json
 import os
@@ -6,6 +7,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -110,7 +112,55 @@ class Alone(unittest.TestCase):
         for words in (["status"], ["buttons"], ["forget"]):
             status, out, error = run("camera", *words, environment=environment)
             self.assertEqual((status, out), (FAILED, ""), words)
-            self.assertRegex(error, r"^lanyard: the system bus cannot be reached: .*\[internal\]\n$")
+            self.assertRegex(error, r"^lanyard: the system bus cannot be reached: .*\[link-failed\]\n$")
+
+    def test_no_connection(self):
+        """A socket that is not there, that nobody listens on, and that is somebody else's are three different things to do."""
+        folder = tempfile.mkdtemp(prefix="lanyard-cli-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "socket")
+        self.assertIn("systemctl start companiond", run("companion", "status", "--socket", path)[2])
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        self.assertIn("it has ended", run("companion", "status", "--socket", path)[2])
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            os.chmod(path, 0o600)
+            program = shutil.copy(PROGRAM, os.path.join(folder, "lanyard"))
+            done = subprocess.run([program, "companion", "status", "--socket", path], capture_output=True, text=True, user="nobody",
+                                  extra_groups=[])
+            self.assertEqual((done.returncode, done.stdout), (FAILED, ""))
+            self.assertRegex(done.stderr, r"^lanyard: you may not open .* \[not-permitted\]\n$")
+
+    def test_failures_as_json(self):
+        environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nonexistent/bus")
+        for words, reason in ((["companion", "status", "--socket", "/nonexistent"], "link-failed"), (["camera", "status"], "link-failed"),
+                              (["footage", "list", "--state", "/nonexistent"], "not-found")):
+            plain = run(*words, environment=environment)[2]
+            status, out, error = run(*words, "--json", environment=environment)
+            self.assertEqual((status, out, error.count("\n")), (FAILED, "", 1))
+            failure = json.loads(error)
+            self.assertEqual(sorted(failure), ["message", "reason"])
+            self.assertEqual(failure["reason"], reason)
+            self.assertEqual(plain, f"lanyard: {failure['message']} [{reason}]\n")
+
+    def test_help_of_a_group_is_of_that_group(self):
+        for group in {group for group, _ in commands()}:
+            status, text, error = run(group, "--help")
+            self.assertEqual((status, error), (DONE, ""))
+            self.assertEqual(set(re.findall(r"(?m)^  lanyard (\S+)", text)), {group})
+            self.assertEqual(run(group), (USAGE, "", text))
+
+    def test_every_reason_in_the_program_is_one(self):
+        """The codes that lanyard itself gives out stand in the one table of them."""
+        with open(os.path.join(SOURCE, "base", "reason.h")) as file:
+            known = set(re.findall(r'X\(\w+, \d+, "([a-z-]+)"', file.read()))
+        used = set()
+        for path in glob.glob(os.path.join(SOURCE, "cli", "*.c")):
+            with open(path) as file:
+                used |= set(re.findall(r'output_failure\(\s*"([a-z-]+)"', file.read()))
+        self.assertGreater(len(used), 4)
+        self.assertLessEqual(used, known)
 
 
 class WithDaemons(unittest.TestCase):
