@@ -261,6 +261,23 @@ class Examples(Folder):
                 keys.add(re.search(r"(?m)^wpa_psk=([0-9a-f]{64})$", file.read())[1])
         self.assertEqual(len(keys), 2)
 
+    def test_hostapd_and_wpa_supplicant_take_them(self):
+        """Both read their file and then fail at an interface that is not there; a setting they do not know is told by line."""
+        interface = "lanyardtest0"
+        for kind, program in (("hostapd", ["hostapd"]), ("supplicant", ["wpa_supplicant", "-i", interface, "-D", "nl80211", "-c"])):
+            os.makedirs(self.path(f"{kind}-config"))
+            environment = dict(os.environ, LANYARD_WIFI_RUN=self.folder, LANYARD_WIFI_TEMPLATES=os.path.join(SOURCE, "wifi"),
+                               PATH=os.environ["PATH"] + ":/usr/sbin")
+            self.assertEqual(run("sh", os.path.join(BUILD, "packaging", "wifi-config"), kind, interface, env=environment).returncode, 0)
+            path = self.path(f"{kind}-config", interface + ".conf")
+            for wrong in (False, True):
+                if wrong:
+                    with open(path, "a") as file:
+                        file.write("lanyard_unknown=1\n")
+                done = run(*program, path, env=environment, timeout=60)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertEqual(bool(re.search(r"(?m)^Line \d+: ", done.stdout + done.stderr)), wrong, done.stdout + done.stderr)
+
 
 class Installed(Folder):
     def test_everything_is_there(self):
