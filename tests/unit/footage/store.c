@@ -283,6 +283,184 @@ static void test_thumbnails(void **state) {
 	store_free(store);
 }
 
+static int tag_with(struct store *store, const char *id, uint8_t operation_byte, const struct recording_tag *tag,
+                    uint32_t *ret_revision) {
+	uint8_t operation[TAG_OPERATION_SIZE] = { operation_byte };
+	uint64_t time_us;
+	return store_set_tag(store, id, operation, tag, 1000u + operation_byte, ret_revision, &time_us);
+}
+
+/* The disk took the tag, but could not say that it will keep it. Asked again, the same receipt is given once that is known, and
+ * what comes after it counts on. */
+static void test_tag_of_unknown_fate(void **state) {
+	(void)state;
+	char id[RECORDING_ID_TEXT];
+	uint32_t revision = 0;
+	struct failing_layer layer;
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, id);
+	store_free(store);
+	failing_start(&layer, 5, -EIO, true); /* open, write, sync, rename, and then the sync of the folder */
+	assert_int_equal(store_open(&store, &layer.layer, folder.folder, keystore, random_system()), 0);
+	struct recording_tag first = { .category = "first" }, second = { .category = "second" };
+	assert_int_equal(tag_with(store, id, 1, &first, &revision), -EIO);
+	assert_true(layer.failed);
+	assert_int_equal(store_find(store, id)->tag_revision, 0);
+	assert_int_equal(tag_with(store, id, 2, &second, &revision), 0);
+	assert_int_equal(revision, 2);
+	assert_string_equal(store_find(store, id)->tag.category, "second");
+	assert_int_equal(tag_with(store, id, 1, &first, &revision), 0);
+	assert_int_equal(revision, 1);
+	assert_string_equal(store_find(store, id)->tag.category, "second");
+	store_free(store);
+	/* The same, asked again at once: now the folder is synced before it is told. */
+	failing_start(&layer, 5, -EIO, true);
+	assert_int_equal(store_open(&store, &layer.layer, folder.folder, keystore, random_system()), 0);
+	assert_int_equal(tag_with(store, id, 3, &first, &revision), -EIO);
+	unsigned before = layer.steps;
+	assert_int_equal(tag_with(store, id, 3, &first, &revision), 0);
+	assert_int_equal(layer.steps, before + 1);
+	assert_int_equal(revision, 3);
+	assert_string_equal(store_find(store, id)->tag.category, "first");
+	store_free(store);
+}
+
+static void test_tag_history(void **state) {
+	(void)state;
+	char id[RECORDING_ID_TEXT];
+	struct tag_entry *tags;
+	size_t count;
+	uint32_t revision;
+	struct recording_tag longest = { .has_position = true, .latitude_e7 = -900000000, .longitude_e7 = 1800000000 };
+	memset(longest.category, 'c', TAG_CATEGORY_LIMIT);
+	memset(longest.case_number, 'n', TAG_CASE_LIMIT);
+	memset(longest.note, 't', TAG_NOTE_LIMIT);
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, id);
+	assert_int_equal(store_get_tags(store, id, &tags, &count), 0);
+	assert_int_equal(count, 0);
+	for (unsigned i = 0; i < TAG_HISTORY_LIMIT; i++)
+		assert_int_equal(tag_with(store, id, (uint8_t)i, &longest, &revision), 0);
+	assert_int_equal(tag_with(store, id, TAG_HISTORY_LIMIT, &example, &revision), -EFBIG);
+	assert_int_equal(tag_with(store, id, 7, &example, &revision), 0); /* a repeat needs no room */
+	assert_int_equal(revision, 8);
+	store_free(store);
+	store = open_store();
+	assert_int_equal(store_get_tags(store, id, &tags, &count), 0);
+	assert_int_equal(count, TAG_HISTORY_LIMIT);
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(tags[i].revision, i + 1);
+		assert_int_equal(tags[i].time_us, 1000 + i);
+		assert_memory_equal(&tags[i].tag, &longest, sizeof(longest));
+	}
+	free(tags);
+	assert_int_equal(store_get_tags(store, "00000000000000000000000000000000", &tags, &count), -ENOENT);
+	store_free(store);
+}
+
+static void test_damaged_history_at_work(void **state) {
+	(void)state;
+	char id[RECORDING_ID_TEXT];
+	uint32_t revision;
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, id);
+	assert_int_equal(tag_with(store, id, 1, &example, &revision), 0);
+	assert_int_equal(tag_with(store, id, 2, &example, &revision), 0);
+	damage(id, ".tags");
+	assert_int_equal(tag_with(store, id, 3, &example, &revision), 0);
+	assert_int_equal(revision, 3); /* numbers are not given twice */
+	assert_true(exists(id, ".tags.damaged-1"));
+	store_free(store);
+}
+
+static void test_details(void **state) {
+	(void)state;
+	char id[RECORDING_ID_TEXT], other[RECORDING_ID_TEXT], longest[DETAIL_VALUE_LIMIT + 2];
+	struct recording_detail *details;
+	size_t count;
+	struct failing_layer layer;
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, id);
+	record(store, 2, 10, other);
+	store_free(store);
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	failing_start(&layer, 2, -ENOSPC, true);
+	assert_int_equal(store_open(&store, &layer.layer, folder.folder, keystore, random_system()), 0);
+	assert_int_equal(store_add_detail(store, id, 5, "LatitudeE7", "593293000"), 0);
+	assert_int_equal(store_add_detail(store, id, 6, "Why", longest), -EINVAL);
+	assert_int_equal(store_add_detail(store, id, 6, "Why", longest + 1), 0);
+	assert_int_equal(store_add_detail(store, id, 6, "", "x"), -EINVAL);
+	assert_int_equal(store_add_detail(store, id, 6, "Why", "\xff"), -EINVAL);
+	assert_int_equal(store_add_detail(store, "00000000000000000000000000000000", 6, "Why", "x"), -ENOENT);
+	assert_false(exists(id, ".details")); /* in memory so far, and seen there */
+	assert_int_equal(store_get_details(store, id, &details, &count), 0);
+	assert_int_equal(count, 2);
+	free(details);
+	/* A full disk loses nothing: it is written when there is room again, also before another recording takes its place. */
+	assert_int_equal(store_sync_details(store), -ENOSPC);
+	assert_int_equal(store_add_detail(store, other, 7, "Why", "other"), 0);
+	assert_true(exists(id, ".details"));
+	assert_int_equal(store_add_detail(store, id, 8, "End", "stopped"), 0);
+	assert_int_equal(store_sync_details(store), 0);
+	store_free(store);
+	store = open_store();
+	assert_int_equal(store_get_details(store, id, &details, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(details[0].time_us, 5);
+	assert_string_equal(details[0].key, "LatitudeE7");
+	assert_string_equal(details[0].value, "593293000");
+	assert_string_equal(details[1].value, longest + 1);
+	assert_string_equal(details[2].key, "End");
+	free(details);
+	damage(id, ".details");
+	assert_int_equal(store_get_details(store, id, &details, &count), -EBADMSG);
+	assert_int_equal(store_add_detail(store, id, 9, "New", "one"), 0);
+	assert_true(exists(id, ".details.damaged-1"));
+	assert_int_equal(store_sync_details(store), 0);
+	assert_int_equal(store_get_details(store, id, &details, &count), 0);
+	assert_int_equal(count, 1);
+	free(details);
+	int result;
+	while ((result = store_add_detail(store, id, 9, "Much", longest + 1)) == 0)
+		;
+	assert_int_equal(result, -EFBIG);
+	assert_int_equal(store_sync_details(store), 0);
+	store_free(store);
+	store = open_store();
+	assert_int_equal(store_get_details(store, id, &details, &count), 0);
+	assert_true(count > 5000);
+	free(details);
+	store_free(store);
+}
+
+/* A file of one kind, or of one recording, under the name of another does not pass for it. */
+static void test_swapped_files(void **state) {
+	(void)state;
+	char a[RECORDING_ID_TEXT], b[RECORDING_ID_TEXT], from[64], to[64];
+	static uint8_t out[THUMBNAIL_LIMIT];
+	size_t length;
+	uint32_t revision;
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, a);
+	record(store, 2, 10, b);
+	assert_int_equal(store_set_thumbnail(store, a, "jpeg", 4), 0);
+	assert_int_equal(tag_with(store, a, 1, &example, &revision), 0);
+	snprintf(from, sizeof(from), "%s.jpeg", a);
+	snprintf(to, sizeof(to), "%s.jpeg", b);
+	assert_int_equal(linkat(folder.folder, from, folder.folder, to, 0), 0);
+	assert_int_equal(store_get_thumbnail(store, b, out, &length), -EBADMSG);
+	snprintf(to, sizeof(to), "%s.tags", a);
+	assert_int_equal(renameat(folder.folder, to, folder.folder, from), 0);
+	assert_int_equal(store_get_thumbnail(store, a, out, &length), -EBADMSG);
+	store_free(store);
+}
+
 int main(void) {
 	if (crypto_start() < 0)
 		return 1;
@@ -295,6 +473,11 @@ int main(void) {
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_swap_and_cut),
 		cmocka_unit_test(test_thumbnails),
+		cmocka_unit_test(test_tag_of_unknown_fate),
+		cmocka_unit_test(test_tag_history),
+		cmocka_unit_test(test_damaged_history_at_work),
+		cmocka_unit_test(test_details),
+		cmocka_unit_test(test_swapped_files),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
