@@ -16,6 +16,8 @@
 #define JPEG_QUALITY 60
 #define JPEG_QUALITY_STEP 10
 #define JPEG_QUALITY_LEAST 10
+#define TEST_PICTURE "videotestsrc pattern=ball motion=wavy background-color=0xff1d3449 foreground-color=0xfff2b84b"
+#define TEXT_STYLE "font-desc=\"Monospace 20\" shaded-background=true"
 #define TIME_FORMAT "%Y-%m-%d %H:%M:%S %z"
 
 struct capture {
@@ -116,10 +118,9 @@ static bool is_test(const char *source) {
 
 static void describe_picture(const struct capture_config *config, char *out, size_t capacity) {
 	if (!config->live)
-		snprintf(out, capacity, "videotestsrc pattern=ball motion=wavy num-buffers=%u",
-		         config->seconds * config->framerate);
+		snprintf(out, capacity, TEST_PICTURE " num-buffers=%u", config->seconds * config->framerate);
 	else if (is_test(config->source))
-		snprintf(out, capacity, "videotestsrc is-live=true pattern=ball motion=wavy");
+		snprintf(out, capacity, TEST_PICTURE " is-live=true");
 	else
 		snprintf(out, capacity, "v4l2src device=\"%s\" ! videoconvert ! videoscale ! videorate", config->source);
 }
@@ -144,7 +145,8 @@ static GstElement *build(const struct capture_config *config) {
 	/* A key frame each second: a recording can begin, and be sought, at each of them. */
 	snprintf(text, sizeof(text),
 	         "%s ! video/x-raw,width=%u,height=%u,framerate=%u/1,pixel-aspect-ratio=1/1 ! "
-	         "%s name=clock halignment=left valignment=top ! textoverlay name=serial halignment=right valignment=top ! "
+	         "%s name=clock halignment=left valignment=top " TEXT_STYLE " ! "
+	         "textoverlay name=serial halignment=right valignment=bottom " TEXT_STYLE " ! "
 	         "tee name=picture "
 	         "picture. ! queue max-size-buffers=8 %s ! videoconvert ! "
 	         "openh264enc bitrate=%u gop-size=%u complexity=low ! h264parse config-interval=-1 ! "
