@@ -21,7 +21,7 @@ struct range {
 	sd_event_source *io;
 	uint64_t offset, end;
 	size_t at, length; /* of what is in `bytes` and not written yet */
-	uint8_t bytes[CONTAINER_CHUNK_SIZE];
+	uint8_t bytes[CONTAINER_READ_SIZE];
 };
 
 struct ranges {

@@ -9,6 +9,7 @@
 #include "footage/mp4.h"
 
 #define AREA "recorder"
+#define SYNC_EVERY_US 500000 /* at most: the seconds before the start come all at once */
 
 struct take {
 	struct store *store;
@@ -17,6 +18,7 @@ struct take {
 	struct muxer *muxer;
 	struct mp4_scan *scan;  /* where the fragments are */
 	GstClockTime base, end; /* of the video */
+	int64_t synced_us;      /* monotonic */
 	int error;
 	void (*ended)(void *context, struct take *take);
 	void *context;
@@ -26,15 +28,27 @@ static uint32_t duration_ms(const struct take *t) {
 	return t->end > t->base ? (uint32_t)((t->end - t->base) / GST_MSECOND) : 0;
 }
 
+/* At a fragment's end: what was recorded before this second outlives a power cut. */
+static int sync_fragment(struct take *t) {
+	int64_t now_us = g_get_monotonic_time();
+	if (now_us - t->synced_us < SYNC_EVERY_US)
+		return 0;
+	t->synced_us = now_us;
+	return container_writer_sync(t->writer);
+}
+
 static void on_bytes(void *context, const void *bytes, size_t length) {
 	struct take *t = context;
 	if (t->error < 0)
 		return;
+	uint32_t before_ms = mp4_scan_duration_ms(t->scan);
 	t->error = container_writer_append(t->writer, bytes, length);
+	mp4_scan_feed(t->scan, bytes, length);
+	if (t->error == 0 && mp4_scan_duration_ms(t->scan) != before_ms)
+		t->error = sync_fragment(t);
 	if (t->error < 0)
 		log_reason(LOG_LEVEL_ERROR, AREA, t->error == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
 		           "recording %s cannot be written on: %s", t->id, strerror(-t->error));
-	mp4_scan_feed(t->scan, bytes, length);
 	store_progress(t->store, t->id, duration_ms(t), container_writer_size(t->writer));
 }
 

@@ -254,19 +254,54 @@ static const char *verdict(int result) {
 	}
 }
 
+static const char *part_name(enum recording_part part) {
+	static const char *const names[] = { [RECORDING_PART_META] = "metadata",
+		                             [RECORDING_PART_THUMBNAIL] = "thumbnail",
+		                             [RECORDING_PART_TAGS] = "tags",
+		                             [RECORDING_PART_DETAILS] = "details" };
+	return names[part];
+}
+
+/* The sealed files beside the container. *ret_set_aside: parts of which an earlier version was damaged. */
+static json_t *damaged_parts(const struct footage *f, const char *id, json_t **ret_set_aside) {
+	json_t *damaged = json_array();
+	*ret_set_aside = json_array();
+	for (int i = 0; i < RECORDING_PARTS; i++) {
+		enum recording_part part = (enum recording_part)i;
+		enum recording_part_state state = store_check_part(f->store, id, part);
+		if (state != RECORDING_PART_GOOD)
+			json_array_append_new(state == RECORDING_PART_DAMAGED ? damaged : *ret_set_aside,
+			                      json_string(part_name(part)));
+	}
+	return damaged;
+}
+
+static void print_parts(const json_t *parts, const char *what) {
+	size_t i;
+	json_t *part;
+	json_array_foreach(parts, i, part) printf("%34s%s: %s\n", "", what, json_string_value(part));
+}
+
 static bool verify_one(const struct footage *f, const struct cli_call *call, const struct recording *recording, json_t *list) {
+	json_t *set_aside, *damaged = damaged_parts(f, recording->id, &set_aside);
 	int result = store_verify(f->store, recording->id);
-	bool good = result == 0 || result == -ENODATA;
-	if (call->json)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "id", recording->id, "state",
-		                                      state_name(recording->state), "verdict", verdict(result), "ok", good));
-	else
+	bool good = (result == 0 || result == -ENODATA) && json_array_size(damaged) == 0;
+	if (call->json) {
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:O, s:O}", "id", recording->id, "state",
+		                                      state_name(recording->state), "verdict", verdict(result), "ok", good,
+		                                      "damaged", damaged, "set_aside", set_aside));
+	} else {
 		printf("%s  %-9s  %s\n", recording->id, state_name(recording->state),
 		       result == 0          ? "good"
 		       : result == -ENODATA ? "good as far as it goes"
 		       : result == -EBADMSG ? "DAMAGED: changed, cut off, or not what was captured"
 		       : result == -ENOENT  ? "MISSING: its container is gone"
 		                            : strerror(-result));
+		print_parts(damaged, "DAMAGED");
+		print_parts(set_aside, "damaged earlier and set aside");
+	}
+	json_decref(damaged);
+	json_decref(set_aside);
 	return good;
 }
 
@@ -287,21 +322,25 @@ enum cli_exit cli_footage_verify(const struct cli_call *call) {
 		if (recording)
 			bad += !verify_one(&f, call, recording, list);
 	}
+	size_t strangers = call->operand_count == 0 ? store_strangers(f.store) : 0;
 	if (call->json)
-		output_json(json_pack("{s:b, s:O}", "ok", bad == 0 && known, "recordings", list));
+		output_json(json_pack("{s:b, s:O, s:I}", "ok", bad == 0 && known && strangers == 0, "recordings", list,
+		                      "other_key", (json_int_t)strangers));
+	else if (strangers > 0)
+		printf("%zu more cannot be verified: they were made with another storage key\n", strangers);
 	json_decref(list);
 	footage_close(&f);
-	return bad > 0 ? output_reason(REASON_RECORDING_DAMAGED) : known ? CLI_DONE : CLI_FAILED;
+	return bad > 0 ? output_reason(REASON_RECORDING_DAMAGED) : known && strangers == 0 ? CLI_DONE : CLI_FAILED;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ export */
 
 static int write_all(struct container_reader *reader, FILE *out, struct sha256_state *hash, uint64_t *ret_size) {
-	uint8_t *bytes = malloc(CONTAINER_CHUNK_SIZE);
+	uint8_t *bytes = malloc(CONTAINER_READ_SIZE);
 	uint64_t at = 0;
 	int result = bytes ? 0 : -ENOMEM;
 	while (result == 0) {
-		ssize_t got = container_reader_read(reader, at, bytes, CONTAINER_CHUNK_SIZE);
+		ssize_t got = container_reader_read(reader, at, bytes, CONTAINER_READ_SIZE);
 		if (got <= 0) {
 			result = (int)got;
 			break;
@@ -312,7 +351,7 @@ static int write_all(struct container_reader *reader, FILE *out, struct sha256_s
 			result = -EPIPE;
 	}
 	if (bytes)
-		wipe(bytes, CONTAINER_CHUNK_SIZE);
+		wipe(bytes, CONTAINER_READ_SIZE);
 	free(bytes);
 	*ret_size = at;
 	return result;

@@ -12,6 +12,8 @@
 static const char magic[8] = { 'L', 'Y', 'f', 'o', 'o', 't', 'g', 0 };
 #define VERSION 1
 #define SEALED_CHUNK_SIZE (CONTAINER_CHUNK_SIZE + GCM_TAG_SIZE)
+/* Written, synced and read together. What a power cut may spoil is what was not synced: less than this and a chunk. */
+#define BATCH (CONTAINER_READ_SIZE / CONTAINER_CHUNK_SIZE)
 #define ASSOCIATED_SIZE (RECORDING_ID_SIZE + 8 + 1)
 
 static void chunk_nonce(uint64_t number, uint8_t out[GCM_NONCE_SIZE]) {
@@ -37,8 +39,9 @@ struct container_writer {
 	struct sha256_state *hash;
 	uint64_t number, size;
 	int error;
-	size_t filled;
-	uint8_t sealed[SEALED_CHUNK_SIZE]; /* plaintext gathers here and is sealed in place */
+	size_t batched; /* bytes of `sealed` that are whole chunks, sealed and not written yet */
+	size_t filled;  /* bytes of plaintext after them, which are sealed in place */
+	uint8_t sealed[BATCH * SEALED_CHUNK_SIZE];
 };
 
 static int write_whole(const struct container_writer *w, const uint8_t *bytes, size_t length) {
@@ -54,19 +57,28 @@ static int write_whole(const struct container_writer *w, const uint8_t *bytes, s
 	return 0;
 }
 
-static int write_chunk(struct container_writer *w, bool last) {
-	uint8_t nonce[GCM_NONCE_SIZE], associated[ASSOCIATED_SIZE];
-	chunk_nonce(w->number, nonce);
-	chunk_associated(w->id, w->number, last, associated);
-	int result =
-	        gcm_seal(w->gcm, nonce, associated, sizeof(associated), w->sealed, w->filled, w->sealed, w->sealed + w->filled);
-	if (result == 0)
-		result = write_whole(w, w->sealed, w->filled + GCM_TAG_SIZE);
+static int write_batch(struct container_writer *w) {
+	if (w->batched == 0)
+		return 0;
+	int result = write_whole(w, w->sealed, w->batched);
 	if (result == 0)
 		result = w->layer->sync(w->layer->context, w->file);
-	w->number++;
-	w->filled = 0;
+	memmove(w->sealed, w->sealed + w->batched, w->filled);
+	w->batched = 0;
 	return result;
+}
+
+static int seal_chunk(struct container_writer *w, bool last) {
+	uint8_t nonce[GCM_NONCE_SIZE], associated[ASSOCIATED_SIZE], *chunk = w->sealed + w->batched;
+	chunk_nonce(w->number, nonce);
+	chunk_associated(w->id, w->number, last, associated);
+	int result = gcm_seal(w->gcm, nonce, associated, sizeof(associated), chunk, w->filled, chunk, chunk + w->filled);
+	if (result < 0)
+		return result;
+	w->number++;
+	w->batched += w->filled + GCM_TAG_SIZE;
+	w->filled = 0;
+	return last || w->batched == sizeof(w->sealed) ? write_batch(w) : 0;
 }
 
 static int write_header(struct container_writer *w, struct keystore *keystore, const uint8_t key[AES256_KEY_SIZE]) {
@@ -117,11 +129,11 @@ int container_writer_append(struct container_writer *w, const void *bytes, size_
 	while (length > 0 && w->error == 0) {
 		/* A full chunk waits for the byte after it, because only then it is known not to be the last. */
 		if (w->filled == CONTAINER_CHUNK_SIZE) {
-			w->error = write_chunk(w, false);
+			w->error = seal_chunk(w, false);
 			continue;
 		}
 		size_t room = CONTAINER_CHUNK_SIZE - w->filled, take = room < length ? room : length;
-		memcpy(w->sealed + w->filled, in, take);
+		memcpy(w->sealed + w->batched + w->filled, in, take);
 		sha256_update(w->hash, in, take);
 		w->filled += take;
 		w->size += take;
@@ -131,9 +143,15 @@ int container_writer_append(struct container_writer *w, const void *bytes, size_
 	return w->error;
 }
 
+int container_writer_sync(struct container_writer *w) {
+	if (w->error == 0)
+		w->error = write_batch(w);
+	return w->error;
+}
+
 int container_writer_finish(struct container_writer *w) {
 	if (w->error == 0)
-		w->error = write_chunk(w, true);
+		w->error = seal_chunk(w, true);
 	int closed = w->layer->close(w->layer->context, w->file);
 	w->file = -1;
 	return w->error < 0 ? w->error : closed;
@@ -167,11 +185,10 @@ struct container_reader {
 	bool complete;
 	uint64_t chunks; /* whole ones, and the last when it is complete */
 	size_t last_size;
-	bool has_cached;
-	uint64_t cached;
-	size_t cached_size;
-	uint8_t chunk[CONTAINER_CHUNK_SIZE]; /* the one decrypted last */
-	uint8_t sealed[SEALED_CHUNK_SIZE];
+	uint64_t first;      /* chunk that `plain` begins with */
+	size_t plain_length; /* 0: nothing is there */
+	uint8_t plain[BATCH * CONTAINER_CHUNK_SIZE];
+	uint8_t sealed[BATCH * SEALED_CHUNK_SIZE];
 };
 
 static int read_exactly(int file, uint64_t offset, uint8_t *out, size_t length) {
@@ -188,22 +205,39 @@ static int read_exactly(int file, uint64_t offset, uint8_t *out, size_t length) 
 	return 0;
 }
 
-static int load_chunk(struct container_reader *r, uint64_t number, size_t size, bool last) {
+static int open_chunk(struct container_reader *r, uint64_t number, const uint8_t *sealed, size_t size, bool last, uint8_t *out) {
 	uint8_t nonce[GCM_NONCE_SIZE], associated[ASSOCIATED_SIZE];
-	if (r->has_cached && r->cached == number)
-		return 0;
-	int result = read_exactly(r->file, CONTAINER_HEADER_SIZE + number * SEALED_CHUNK_SIZE, r->sealed, size + GCM_TAG_SIZE);
-	if (result < 0)
-		return result;
 	chunk_nonce(number, nonce);
 	chunk_associated(r->id, number, last, associated);
-	r->has_cached = false;
-	result = gcm_open(r->gcm, nonce, associated, sizeof(associated), r->sealed, size, r->sealed + size, r->chunk);
+	return gcm_open(r->gcm, nonce, associated, sizeof(associated), sealed, size, sealed + size, out);
+}
+
+/* One chunk whose size is not settled yet, while the end is looked for. */
+static bool try_chunk(struct container_reader *r, uint64_t number, size_t size, bool last) {
+	return read_exactly(r->file, CONTAINER_HEADER_SIZE + number * SEALED_CHUNK_SIZE, r->sealed, size + GCM_TAG_SIZE) == 0 &&
+	       open_chunk(r, number, r->sealed, size, last, r->plain) == 0;
+}
+
+/* Opens up to `count` chunks into `plain`; fewer where one of them is damaged, -EBADMSG when that is the first. */
+static int load(struct container_reader *r, uint64_t number, size_t count) {
+	bool to_end = count >= r->chunks - number;
+	if (to_end)
+		count = (size_t)(r->chunks - number);
+	size_t sealed = count * SEALED_CHUNK_SIZE - (to_end ? CONTAINER_CHUNK_SIZE - r->last_size : 0);
+	r->plain_length = 0;
+	int result = read_exactly(r->file, CONTAINER_HEADER_SIZE + number * SEALED_CHUNK_SIZE, r->sealed, sealed);
 	if (result < 0)
 		return result;
-	r->has_cached = true;
-	r->cached = number;
-	r->cached_size = size;
+	r->first = number;
+	for (size_t i = 0; i < count; i++) {
+		bool last = to_end && i + 1 == count;
+		size_t size = last ? r->last_size : CONTAINER_CHUNK_SIZE;
+		result = open_chunk(r, number + i, r->sealed + i * SEALED_CHUNK_SIZE, size, last && r->complete,
+		                    r->plain + r->plain_length);
+		if (result < 0)
+			return i > 0 ? 0 : result;
+		r->plain_length += size;
+	}
 	return 0;
 }
 
@@ -226,6 +260,21 @@ static int read_header(struct container_reader *r, struct keystore *keystore) {
 	return result;
 }
 
+/* A disk may have written the last batch in any order before the power went, or left zeros in it: what counts is what comes
+ * before the first chunk that is not good, even when the last one is there. Damage further to the front is no power cut, and is
+ * found by reading. */
+static void drop_unwritten(struct container_reader *r) {
+	uint64_t end = r->complete ? r->chunks - 1 : r->chunks;
+	for (uint64_t number = end > BATCH ? end - BATCH : 0; number < end; number++) {
+		if (try_chunk(r, number, CONTAINER_CHUNK_SIZE, false))
+			continue;
+		r->chunks = number;
+		r->last_size = CONTAINER_CHUNK_SIZE;
+		r->complete = false;
+		return;
+	}
+}
+
 /* What is there: whole chunks, and a rest that is the last chunk if it authenticates as such. A file that ends with a whole chunk
  * may be complete too: then that chunk is marked. */
 static int find_end(struct container_reader *r) {
@@ -237,13 +286,14 @@ static int find_end(struct container_reader *r) {
 	size_t rest = (size_t)(bytes % SEALED_CHUNK_SIZE);
 	r->chunks = whole;
 	r->last_size = CONTAINER_CHUNK_SIZE;
-	if (rest >= GCM_TAG_SIZE && load_chunk(r, whole, rest - GCM_TAG_SIZE, true) == 0) {
+	if (rest >= GCM_TAG_SIZE && try_chunk(r, whole, rest - GCM_TAG_SIZE, true)) {
 		r->complete = true;
 		r->chunks = whole + 1;
 		r->last_size = rest - GCM_TAG_SIZE;
-	} else if (rest == 0 && whole > 0 && load_chunk(r, whole - 1, CONTAINER_CHUNK_SIZE, true) == 0) {
+	} else if (rest == 0 && whole > 0 && try_chunk(r, whole - 1, CONTAINER_CHUNK_SIZE, true)) {
 		r->complete = true;
 	}
+	drop_unwritten(r);
 	return 0;
 }
 
@@ -286,14 +336,17 @@ ssize_t container_reader_read(struct container_reader *r, uint64_t offset, void 
 	uint64_t size = container_reader_size(r);
 	if (offset >= size || length == 0)
 		return 0;
-	uint64_t number = offset / CONTAINER_CHUNK_SIZE;
-	size_t within = (size_t)(offset % CONTAINER_CHUNK_SIZE);
-	bool last = number + 1 == r->chunks;
-	int result = load_chunk(r, number, last ? r->last_size : CONTAINER_CHUNK_SIZE, last && r->complete);
-	if (result < 0)
-		return result;
-	size_t there = r->cached_size - within, take = there < length ? there : length;
-	memcpy(out, r->chunk + within, take);
+	uint64_t start = r->first * CONTAINER_CHUNK_SIZE;
+	if (offset < start || offset - start >= r->plain_length) {
+		size_t within = (size_t)(offset % CONTAINER_CHUNK_SIZE);
+		size_t wanted = length < CONTAINER_READ_SIZE - within ? within + length : CONTAINER_READ_SIZE;
+		int result = load(r, offset / CONTAINER_CHUNK_SIZE, (wanted + CONTAINER_CHUNK_SIZE - 1) / CONTAINER_CHUNK_SIZE);
+		if (result < 0)
+			return result;
+		start = r->first * CONTAINER_CHUNK_SIZE;
+	}
+	size_t at = (size_t)(offset - start), there = r->plain_length - at, take = there < length ? there : length;
+	memcpy(out, r->plain + at, take);
 	return (ssize_t)take;
 }
 
@@ -302,6 +355,6 @@ void container_reader_free(struct container_reader *r) {
 		return;
 	close(r->file);
 	gcm_free(r->gcm);
-	wipe(r->chunk, sizeof(r->chunk));
+	wipe(r->plain, sizeof(r->plain));
 	free(r);
 }

@@ -69,6 +69,10 @@ const struct recording *store_list(const struct store *s, size_t *ret_count) {
 	return s->recordings;
 }
 
+size_t store_strangers(const struct store *s) {
+	return s->strangers;
+}
+
 const struct recording *store_find(const struct store *s, const char *id) {
 	return store_find_to_change(s, id);
 }
@@ -148,7 +152,7 @@ int store_set_thumbnail(struct store *s, const char *id, const void *jpeg, size_
 	return result;
 }
 
-int store_get_thumbnail(struct store *s, const char *id, void *out, size_t *ret_length) {
+int store_get_thumbnail(const struct store *s, const char *id, void *out, size_t *ret_length) {
 	uint8_t binary[RECORDING_ID_SIZE];
 	char name[STORE_NAME_CAPACITY];
 	if (!store_find_to_change(s, id) || hex_decode(binary, sizeof(binary), id) < 0)
@@ -175,43 +179,4 @@ int store_read(const struct store *s, const char *id, struct container_reader **
 	}
 	*ret = reader;
 	return 0;
-}
-
-static int hash_all(struct container_reader *reader, uint8_t out[SHA256_SIZE]) {
-	struct sha256_state *hash;
-	uint8_t *bytes = malloc(CONTAINER_CHUNK_SIZE);
-	int result = bytes ? sha256_new(&hash) : -ENOMEM;
-	if (result < 0) {
-		free(bytes);
-		return result;
-	}
-	ssize_t got;
-	for (uint64_t offset = 0; (got = container_reader_read(reader, offset, bytes, CONTAINER_CHUNK_SIZE)) > 0;
-	     offset += (uint64_t)got)
-		sha256_update(hash, bytes, (size_t)got);
-	sha256_peek(hash, out);
-	sha256_free(hash);
-	free(bytes);
-	return got < 0 ? (int)got : 0;
-}
-
-int store_verify(const struct store *s, const char *id) {
-	const struct recording *recording = store_find_to_change(s, id);
-	struct container_reader *reader;
-	uint8_t hash[SHA256_SIZE];
-	if (!recording)
-		return -ENOENT;
-	int result = store_read(s, id, &reader);
-	if (result < 0)
-		return result;
-	bool complete = container_reader_is_complete(reader);
-	uint64_t size = container_reader_size(reader);
-	result = hash_all(reader, hash);
-	container_reader_free(reader);
-	if (result < 0)
-		return result;
-	if (recording->state != RECORDING_STATE_COMPLETE)
-		return -ENODATA;
-	bool same = complete && size == recording->size && memcmp(hash, recording->sha256, SHA256_SIZE) == 0;
-	return same ? 0 : -EBADMSG;
 }

@@ -76,6 +76,8 @@ int store_open_to_read(struct store **ret, int folder, struct keystore *keystore
 void store_free(struct store *store);
 /* All recordings, newest first; valid until the next change. */
 const struct recording *store_list(const struct store *store, size_t *ret_count);
+/* Recordings in the folder that are not in the list, because another storage key made them. */
+size_t store_strangers(const struct store *store);
 /* NULL when there is none. */
 const struct recording *store_find(const struct store *store, const char *id);
 
@@ -89,7 +91,7 @@ int store_finish(struct store *store, const char *id, enum recording_state state
 void store_progress(struct store *store, const char *id, uint32_t duration_ms, uint64_t size);
 int store_set_thumbnail(struct store *store, const char *id, const void *jpeg, size_t length);
 /* 0 and *ret_length (at most THUMBNAIL_LIMIT), -ENOENT, -EBADMSG. */
-int store_get_thumbnail(struct store *store, const char *id, void *out, size_t *ret_length);
+int store_get_thumbnail(const struct store *store, const char *id, void *out, size_t *ret_length);
 /* Appends to the tag history; durable when it returns 0. A repeated operation changes nothing and gives the first receipt.
  * -ENOENT, -EINVAL, -ENOSPC (nothing is changed), -EFBIG (history full), or another negative errno. */
 int store_set_tag(struct store *store, const char *id, const uint8_t operation[TAG_OPERATION_SIZE],
@@ -111,3 +113,14 @@ int store_read(const struct store *store, const char *id, struct container_reade
 /* Reads a whole recording: 0; -EBADMSG where a chunk or the hash noted at capture is wrong; -ENODATA: active or cut short, and
  * good as far as it goes. */
 int store_verify(const struct store *store, const char *id);
+
+/* What is sealed beside the container. */
+enum recording_part { RECORDING_PART_META, RECORDING_PART_THUMBNAIL, RECORDING_PART_TAGS, RECORDING_PART_DETAILS };
+#define RECORDING_PARTS 4
+enum recording_part_state {
+	RECORDING_PART_GOOD,
+	RECORDING_PART_DAMAGED,   /* does not open as what it should be, or metadata that is missing */
+	RECORDING_PART_SET_ASIDE, /* good, but an earlier one was found damaged, and is still there as NAME.damaged-N */
+};
+/* Reads that file of a recording in the list anew. */
+enum recording_part_state store_check_part(const struct store *store, const char *id, enum recording_part part);

@@ -36,6 +36,34 @@ static bool has_owner(const struct store *s) {
 	return owned;
 }
 
+/* ------------------------------------------------------------------------------------------------------------------- names */
+
+struct names {
+	char (*id)[RECORDING_ID_TEXT];
+	size_t count, capacity;
+};
+
+static int names_add(struct names *names, const char *id) {
+	if (names->count == names->capacity) {
+		size_t capacity = names->capacity > 0 ? 2 * names->capacity : 64;
+		void *grown = realloc(names->id, capacity * sizeof(*names->id));
+		if (!grown)
+			return -ENOMEM;
+		names->id = grown;
+		names->capacity = capacity;
+	}
+	memcpy(names->id[names->count], id, RECORDING_ID_TEXT - 1);
+	names->id[names->count++][RECORDING_ID_TEXT - 1] = '\0';
+	return 0;
+}
+
+static bool names_have(const struct names *names, const char *id) {
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->id[i], id) == 0)
+			return true;
+	return false;
+}
+
 /* --------------------------------------------------------------------------------------------------------------- containers */
 
 /* What a container tells of the recording in it: bytes, video, and the hash, which is the one noted at capture as far as every
@@ -44,7 +72,7 @@ static int survey(const struct store *s, struct recording *recording, bool *ret_
 	struct container_reader *reader = NULL;
 	struct mp4_scan *scan = NULL;
 	struct sha256_state *hash = NULL;
-	uint8_t *bytes = malloc(CONTAINER_CHUNK_SIZE);
+	uint8_t *bytes = malloc(CONTAINER_READ_SIZE);
 	int result = store_read(s, recording->id, &reader);
 	if (result == 0)
 		result = mp4_scan_new(&scan);
@@ -54,7 +82,7 @@ static int survey(const struct store *s, struct recording *recording, bool *ret_
 		result = -ENOMEM;
 	ssize_t got = 0;
 	for (uint64_t at = 0; result == 0; at += (uint64_t)got) {
-		got = container_reader_read(reader, at, bytes, CONTAINER_CHUNK_SIZE);
+		got = container_reader_read(reader, at, bytes, CONTAINER_READ_SIZE);
 		if (got <= 0)
 			break;
 		mp4_scan_feed(scan, bytes, (size_t)got);
@@ -69,7 +97,7 @@ static int survey(const struct store *s, struct recording *recording, bool *ret_
 			sha256_peek(hash, recording->sha256);
 	}
 	if (bytes)
-		wipe(bytes, CONTAINER_CHUNK_SIZE);
+		wipe(bytes, CONTAINER_READ_SIZE);
 	free(bytes);
 	mp4_scan_free(scan);
 	sha256_free(hash);
@@ -139,8 +167,8 @@ static int take_in(struct store *s, struct recording *recording) {
 	return 0;
 }
 
-/* 0, also when this one cannot be read: the others can. */
-static int load_meta(struct store *s, const char *id, bool owned, unsigned *strangers) {
+/* 0, also when this one cannot be read: the others can. lost: gets those that are damaged; strangers: those of another key. */
+static int load_meta(struct store *s, const char *id, bool owned, struct names *strangers, struct names *lost) {
 	struct recording recording = { .started_us = 0 };
 	uint8_t bytes[META_SIZE_LIMIT], binary[RECORDING_ID_SIZE];
 	char name[STORE_NAME_CAPACITY];
@@ -154,12 +182,10 @@ static int load_meta(struct store *s, const char *id, bool owned, unsigned *stra
 		result = -EBADMSG;
 	if (result == -EBADMSG || result == -EFBIG) {
 		store_set_aside(s, id, META_SUFFIX);
-		return 0;
+		return names_add(lost, id);
 	}
-	if (result == -EKEYREJECTED) {
-		++*strangers;
-		return 0;
-	}
+	if (result == -EKEYREJECTED)
+		return names_add(strangers, id);
 	if (result < 0) {
 		log_line(LOG_LEVEL_ERROR, STORE_AREA, "%s%s cannot be read: %s", id, META_SUFFIX, strerror(-result));
 		return result == -ENOMEM ? result : 0;
@@ -201,25 +227,6 @@ static int recover(struct store *s, const char *id) {
 
 /* ------------------------------------------------------------------------------------------------------------------- folder */
 
-struct names {
-	char (*id)[RECORDING_ID_TEXT];
-	size_t count, capacity;
-};
-
-static int names_add(struct names *names, const char *id) {
-	if (names->count == names->capacity) {
-		size_t capacity = names->capacity > 0 ? 2 * names->capacity : 64;
-		void *grown = realloc(names->id, capacity * sizeof(*names->id));
-		if (!grown)
-			return -ENOMEM;
-		names->id = grown;
-		names->capacity = capacity;
-	}
-	memcpy(names->id[names->count], id, RECORDING_ID_TEXT - 1);
-	names->id[names->count++][RECORDING_ID_TEXT - 1] = '\0';
-	return 0;
-}
-
 /* The ids of all files that are named ID and suffix. Read as a whole first: setting files aside while a folder is being read may
  * show some twice or never. */
 static int read_names(const struct store *s, const char *suffix, struct names *names) {
@@ -252,27 +259,52 @@ static int read_names(const struct store *s, const char *suffix, struct names *n
 	return result;
 }
 
+/* Metadata of another key is no reason to make new, unless the container is of ours: then what is damaged is the key's id. */
+static bool is_strangers(struct store *s, const char *id, const struct names *strangers) {
+	struct container_reader *reader;
+	if (!names_have(strangers, id))
+		return false;
+	if (store_read(s, id, &reader) < 0) {
+		s->strangers++;
+		return true;
+	}
+	container_reader_free(reader);
+	store_set_aside(s, id, META_SUFFIX);
+	return false;
+}
+
+static int load_containers(struct store *s, const struct names *containers, const struct names *strangers,
+                           const struct names *lost) {
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < containers->count; i++) {
+		const char *id = containers->id[i];
+		char name[STORE_NAME_CAPACITY];
+		if (store_find(s, id) || is_strangers(s, id, strangers))
+			continue;
+		bool missing = faccessat(s->folder, store_file_name(name, id, META_SUFFIX), F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+		if (missing || names_have(lost, id) || names_have(strangers, id))
+			result = recover(s, id);
+	}
+	return result;
+}
+
 static int load_all(struct store *s) {
-	struct names metas = { .id = NULL }, containers = { .id = NULL };
+	struct names metas = { .id = NULL }, containers = { .id = NULL }, strangers = { .id = NULL }, lost = { .id = NULL };
 	bool owned = !s->layer && has_owner(s);
-	unsigned strangers = 0;
 	int result = read_names(s, META_SUFFIX, &metas);
 	for (size_t i = 0; result == 0 && i < metas.count; i++)
-		result = load_meta(s, metas.id[i], owned, &strangers);
+		result = load_meta(s, metas.id[i], owned, &strangers, &lost);
 	if (result == 0)
 		result = read_names(s, CONTAINER_SUFFIX, &containers);
-	for (size_t i = 0; result == 0 && i < containers.count; i++) {
-		char name[STORE_NAME_CAPACITY];
-		/* Metadata of another key is no reason to make new. */
-		if (!store_find(s, containers.id[i]) &&
-		    faccessat(s->folder, store_file_name(name, containers.id[i], META_SUFFIX), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			result = recover(s, containers.id[i]);
-	}
-	if (strangers > 0)
-		log_line(LOG_LEVEL_WARNING, STORE_AREA, "%u recordings were made with another storage key and cannot be read",
-		         strangers);
+	if (result == 0)
+		result = load_containers(s, &containers, &strangers, &lost);
+	if (s->strangers > 0)
+		log_line(LOG_LEVEL_WARNING, STORE_AREA, "%zu recordings were made with another storage key and cannot be read",
+		         s->strangers);
 	free(metas.id);
 	free(containers.id);
+	free(strangers.id);
+	free(lost.id);
 	return result;
 }
 

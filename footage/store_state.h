@@ -20,6 +20,7 @@ struct store {
 	const struct random_source *random;
 	struct recording *recordings; /* newest first */
 	size_t count, capacity;
+	size_t strangers;              /* recordings that another storage key made */
 	struct store_details *details; /* not yet on disk */
 };
 

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 		abort();
 	if (container_reader_new_file(&reader, file, &keystore) == 0) {
 		uint64_t size = container_reader_size(reader);
-		for (uint64_t at = 0; at < size && at < 300000; at += 70001)
+		for (uint64_t at = 0; at < size && at < 100000; at += 3001)
 			container_reader_read(reader, at, out, sizeof(out));
 		container_reader_free(reader);
 	}

@@ -12,7 +12,9 @@
 static struct temporary folder;
 static struct keystore *keystore;
 static uint8_t *plain;
-#define PLAIN_SIZE ((size_t)3 * CONTAINER_CHUNK_SIZE + 1234)
+#define BATCH (CONTAINER_READ_SIZE / CONTAINER_CHUNK_SIZE)
+#define PLAIN_SIZE ((size_t)40 * CONTAINER_CHUNK_SIZE + 1234)
+#define SMALL_SIZE ((size_t)3 * CONTAINER_CHUNK_SIZE + 1234)
 
 static int setup(void **state) {
 	(void)state;
@@ -72,8 +74,17 @@ static ssize_t read_all(const char *name, bool *ret_complete) {
 static void test_sizes(void **state) {
 	(void)state;
 	static const size_t sizes[] = {
-		0,         1, CONTAINER_CHUNK_SIZE - 1, CONTAINER_CHUNK_SIZE, CONTAINER_CHUNK_SIZE + 1, 2 * CONTAINER_CHUNK_SIZE,
-		PLAIN_SIZE
+		0,
+		1,
+		CONTAINER_CHUNK_SIZE - 1,
+		CONTAINER_CHUNK_SIZE,
+		CONTAINER_CHUNK_SIZE + 1,
+		2 * CONTAINER_CHUNK_SIZE,
+		CONTAINER_READ_SIZE - 1,
+		CONTAINER_READ_SIZE,
+		CONTAINER_READ_SIZE + 1,
+		2 * CONTAINER_READ_SIZE + CONTAINER_CHUNK_SIZE,
+		PLAIN_SIZE,
 	};
 	for (size_t i = 0; i < ELEMENTS(sizes); i++) {
 		bool complete = false;
@@ -94,7 +105,7 @@ static void test_random_ranges(void **state) {
 		seed = seed * 1664525 + 1013904223;
 		size_t offset = seed % PLAIN_SIZE;
 		seed = seed * 1664525 + 1013904223;
-		size_t length = seed % (2 * CONTAINER_CHUNK_SIZE) + 1;
+		size_t length = seed % (2 * CONTAINER_READ_SIZE) + 1;
 		ssize_t got = container_reader_read(reader, offset, bytes, length);
 		assert_true(got > 0 && (size_t)got <= length);
 		assert_memory_equal(bytes, plain + offset, (size_t)got);
@@ -106,15 +117,16 @@ static void test_random_ranges(void **state) {
 }
 
 /* After a power cut it is good up to the last whole chunk, and says that it is not complete. */
-static void test_every_truncation(void **state) {
-	(void)state;
-	make("a", 1, CONTAINER_CHUNK_SIZE + 300);
-	size_t whole = CONTAINER_HEADER_SIZE + SEALED + 300 + GCM_TAG_SIZE;
+static void truncate_everywhere(size_t size, size_t every) {
+	make("a", 1, size);
+	struct stat status;
 	int file = openat(folder.folder, "a", O_RDWR);
-	for (size_t length = whole; length-- > 0;) {
-		/* Every position near a border, and some of the others. */
-		bool interesting = length < 400 || length > CONTAINER_HEADER_SIZE + SEALED - 40 || length % 997 == 0;
-		if (!interesting)
+	assert_int_equal(fstat(file, &status), 0);
+	for (size_t length = (size_t)status.st_size; length-- > 0;) {
+		size_t chunks = length < CONTAINER_HEADER_SIZE ? 0 : (length - CONTAINER_HEADER_SIZE) / SEALED;
+		size_t rest = length < CONTAINER_HEADER_SIZE ? 0 : (length - CONTAINER_HEADER_SIZE) % SEALED;
+		/* Near each border, and some of the others. */
+		if (rest > GCM_TAG_SIZE + 2 && rest < SEALED - 2 && length % every != 0)
 			continue;
 		assert_int_equal(ftruncate(file, (off_t)length), 0);
 		bool complete = true;
@@ -124,9 +136,40 @@ static void test_every_truncation(void **state) {
 			continue;
 		}
 		assert_false(complete);
-		assert_int_equal(got, length >= CONTAINER_HEADER_SIZE + SEALED ? CONTAINER_CHUNK_SIZE : 0);
+		assert_int_equal(got, chunks * CONTAINER_CHUNK_SIZE);
 	}
 	close(file);
+}
+
+static void test_every_truncation(void **state) {
+	(void)state;
+	truncate_everywhere(CONTAINER_CHUNK_SIZE + 300, 7);
+	truncate_everywhere(2 * CONTAINER_CHUNK_SIZE, 17);
+	truncate_everywhere(PLAIN_SIZE, 997);
+}
+
+/* sync puts every whole chunk on the disk, where somebody who reads along finds it; the rest waits. */
+static void test_sync(void **state) {
+	(void)state;
+	static const size_t sizes[] = { 0, 1, CONTAINER_CHUNK_SIZE + 1, CONTAINER_READ_SIZE + 5, PLAIN_SIZE - 1 };
+	for (size_t i = 0; i < ELEMENTS(sizes); i++) {
+		struct container_writer *writer;
+		uint8_t id[RECORDING_ID_SIZE] = { 1 };
+		bool complete = true;
+		unlinkat(folder.folder, "a", 0);
+		assert_int_equal(
+		        container_writer_new(&writer, file_layer_system(), folder.folder, "a", keystore, random_system(), id), 0);
+		assert_int_equal(container_writer_append(writer, plain, sizes[i]), 0);
+		assert_int_equal(container_writer_sync(writer), 0);
+		assert_int_equal(container_writer_sync(writer), 0);
+		assert_int_equal(read_all("a", &complete), sizes[i] / CONTAINER_CHUNK_SIZE * CONTAINER_CHUNK_SIZE);
+		assert_false(complete);
+		assert_int_equal(container_writer_append(writer, plain + sizes[i], PLAIN_SIZE - sizes[i]), 0);
+		assert_int_equal(container_writer_finish(writer), 0);
+		container_writer_free(writer);
+		assert_int_equal(read_all("a", &complete), PLAIN_SIZE);
+		assert_true(complete);
+	}
 }
 
 static void flip(const char *name, off_t at) {
@@ -140,46 +183,115 @@ static void flip(const char *name, off_t at) {
 
 static void test_flipped_bytes(void **state) {
 	(void)state;
-	make("a", 1, PLAIN_SIZE);
+	const size_t chunks = SMALL_SIZE / CONTAINER_CHUNK_SIZE;
 	struct stat status;
+	make("a", 1, SMALL_SIZE);
 	assert_int_equal(fstatat(folder.folder, "a", &status, 0), 0);
-	for (off_t at = 0; at < status.st_size; at += at < (off_t)CONTAINER_HEADER_SIZE ? 1 : 1499) {
-		bool complete;
+	for (off_t at = 0; at < status.st_size; at++) {
+		size_t number = at < (off_t)CONTAINER_HEADER_SIZE ? 0 : ((size_t)at - CONTAINER_HEADER_SIZE) / SEALED;
+		size_t within = at < (off_t)CONTAINER_HEADER_SIZE ? 0 : ((size_t)at - CONTAINER_HEADER_SIZE) % SEALED;
+		if (within > 2 && within < CONTAINER_CHUNK_SIZE - 2 && at % 17 != 0)
+			continue;
+		bool complete = true;
 		flip("a", at);
 		ssize_t got = read_all("a", &complete);
-		/* In the last chunk it looks like a power cut: shorter, and not complete. */
-		bool last = at >= (off_t)(CONTAINER_HEADER_SIZE + 3 * SEALED);
 		off_t key_id = CONTAINER_HEADER_SIZE - WRAPPED_KEY_SIZE;
 		if (at >= key_id && at < key_id + STORAGE_KEY_ID_SIZE)
 			assert_int_equal(got, -EKEYREJECTED);
-		else if (last)
-			assert_true(got == 3 * CONTAINER_CHUNK_SIZE && !complete);
-		else
+		else if (at < (off_t)CONTAINER_HEADER_SIZE)
 			assert_int_equal(got, -EBADMSG);
+		else /* so near to the end it looks like a power cut: shorter, and not complete */
+			assert_true(got == (ssize_t)((number < chunks ? number : chunks) * CONTAINER_CHUNK_SIZE) && !complete);
 		flip("a", at);
+	}
+	/* Far from the end reading stops at it, with an error. */
+	make("a", 1, PLAIN_SIZE);
+	for (unsigned bad = 0; bad < PLAIN_SIZE / CONTAINER_CHUNK_SIZE - BATCH; bad++) {
+		bool complete;
+		flip("a", (off_t)(CONTAINER_HEADER_SIZE + bad * SEALED + 1));
+		assert_int_equal(read_all("a", &complete), -EBADMSG);
+		flip("a", (off_t)(CONTAINER_HEADER_SIZE + bad * SEALED + 1));
 	}
 }
 
-static void copy_chunk(const char *from, unsigned from_number, const char *to, unsigned to_number) {
+static uint8_t *read_chunk(const char *name, unsigned number) {
 	uint8_t *bytes = malloc(SEALED);
-	int in = openat(folder.folder, from, O_RDONLY), out = openat(folder.folder, to, O_WRONLY);
-	assert_int_equal(pread(in, bytes, SEALED, (off_t)(CONTAINER_HEADER_SIZE + from_number * SEALED)), SEALED);
-	assert_int_equal(pwrite(out, bytes, SEALED, (off_t)(CONTAINER_HEADER_SIZE + to_number * SEALED)), SEALED);
-	close(in);
-	close(out);
+	int file = openat(folder.folder, name, O_RDONLY);
+	assert_int_equal(pread(file, bytes, SEALED, (off_t)(CONTAINER_HEADER_SIZE + number * SEALED)), SEALED);
+	close(file);
+	return bytes;
+}
+
+static void write_chunk(const char *name, unsigned number, uint8_t *bytes) {
+	int file = openat(folder.folder, name, O_WRONLY);
+	assert_int_equal(pwrite(file, bytes, SEALED, (off_t)(CONTAINER_HEADER_SIZE + number * SEALED)), SEALED);
+	close(file);
 	free(bytes);
+}
+
+/* What is wrong with chunk `at` ends the recording before it. */
+static void expect_end(size_t at) {
+	bool complete = true;
+	assert_int_equal(read_all("a", &complete), at * CONTAINER_CHUNK_SIZE);
+	assert_false(complete);
 }
 
 static void test_moved_chunks(void **state) {
 	(void)state;
-	bool complete;
-	make("a", 1, PLAIN_SIZE);
-	copy_chunk("a", 0, "a", 1); /* repeated */
-	assert_int_equal(read_all("a", &complete), -EBADMSG);
-	make("a", 1, PLAIN_SIZE);
-	make("b", 2, PLAIN_SIZE);
-	copy_chunk("b", 1, "a", 1); /* of another recording */
-	assert_int_equal(read_all("a", &complete), -EBADMSG);
+	for (unsigned at = 0; at < 2; at++) {
+		make("b", 2, SMALL_SIZE);
+		make("a", 1, SMALL_SIZE);
+		write_chunk("a", at + 1, read_chunk("a", at)); /* repeated */
+		expect_end(at + 1);
+		make("a", 1, SMALL_SIZE);
+		uint8_t *first = read_chunk("a", at);
+		write_chunk("a", at, read_chunk("a", at + 1)); /* swapped */
+		write_chunk("a", at + 1, first);
+		expect_end(at);
+		make("a", 1, SMALL_SIZE);
+		write_chunk("a", at, read_chunk("b", at)); /* of another recording */
+		expect_end(at);
+		make("a", 1, SMALL_SIZE);
+		uint8_t *old = read_chunk("a", at);
+		make("a", 1, SMALL_SIZE);
+		write_chunk("a", at, old); /* of another one that had the same id */
+		expect_end(at);
+	}
+}
+
+/* A chunk that was taken out: the rest moves to its place. */
+static void test_removed_chunks(void **state) {
+	(void)state;
+	static uint8_t bytes[4 * SEALED];
+	for (unsigned at = 0; at < 3; at++) {
+		make("a", 1, SMALL_SIZE);
+		int file = openat(folder.folder, "a", O_RDWR);
+		off_t hole = (off_t)(CONTAINER_HEADER_SIZE + at * SEALED);
+		ssize_t rest = pread(file, bytes, sizeof(bytes), hole + SEALED);
+		assert_true(rest > 0);
+		assert_int_equal(pwrite(file, bytes, (size_t)rest, hole), rest);
+		assert_int_equal(ftruncate(file, hole + rest), 0);
+		close(file);
+		expect_end(at);
+	}
+}
+
+/* A cut-short container whose disk did not write the last blocks in order ends before the first bad one; damage further to the
+ * front is damage. */
+static void test_spoiled_end(void **state) {
+	(void)state;
+	const size_t chunks = PLAIN_SIZE / CONTAINER_CHUNK_SIZE;
+	for (size_t bad = 0; bad < chunks; bad++) {
+		bool complete = true;
+		make("a", 1, PLAIN_SIZE);
+		int file = openat(folder.folder, "a", O_RDWR);
+		assert_int_equal(ftruncate(file, (off_t)(CONTAINER_HEADER_SIZE + chunks * SEALED + 100)), 0);
+		close(file);
+		flip("a", (off_t)(CONTAINER_HEADER_SIZE + bad * SEALED + 50));
+		ssize_t got = read_all("a", &complete);
+		assert_false(complete);
+		assert_int_equal(got, chunks - bad <= BATCH ? (ssize_t)(bad * CONTAINER_CHUNK_SIZE) : -EBADMSG);
+	}
 }
 
 static void test_other_key_store(void **state) {
@@ -250,7 +362,7 @@ static void test_disk_full(void **state) {
 			break;
 		}
 		assert_int_equal(finished, -ENOSPC);
-		assert_true(got >= 0 && got % CONTAINER_CHUNK_SIZE == 0 ? true : complete);
+		assert_true(got >= 0 && (complete || got % CONTAINER_CHUNK_SIZE == 0));
 	}
 }
 
@@ -261,8 +373,11 @@ int main(void) {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_random_ranges),
 		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_moved_chunks),
+		cmocka_unit_test(test_removed_chunks),
+		cmocka_unit_test(test_spoiled_end),
 		cmocka_unit_test(test_other_key_store),
 		cmocka_unit_test(test_damaged_key),
 		cmocka_unit_test(test_disk_full),

@@ -13,7 +13,7 @@
 static struct temporary folder;
 static struct keystore *keystore;
 static struct fragmented sample;
-static uint8_t long_sample[2 * CONTAINER_CHUNK_SIZE];
+static uint8_t long_sample[2 * CONTAINER_READ_SIZE];
 
 static struct store *open_store(void) {
 	struct store *store;
@@ -132,7 +132,7 @@ static void test_cut_short_has_a_length(void **state) {
 	store = open_store();
 	const struct recording *r = store_find(store, id);
 	assert_int_equal(r->state, RECORDING_STATE_CUT_SHORT);
-	assert_int_equal(r->size, CONTAINER_CHUNK_SIZE);
+	assert_int_equal(r->size, CONTAINER_READ_SIZE);
 	assert_int_equal(r->duration_ms, FRAGMENTS * 1000);
 	store_free(store);
 	/* And it was noted: the next opening does not have to look again. */
@@ -211,7 +211,7 @@ static void test_unreadable_metadata(void **state) {
 static void test_cut_short_and_damaged(void **state) {
 	(void)state;
 	char id[RECORDING_ID_TEXT];
-	static uint8_t much[4 * CONTAINER_CHUNK_SIZE];
+	static uint8_t much[4 * CONTAINER_READ_SIZE];
 	struct store *store = open_store();
 	struct container_writer *writer = begin(store, id);
 	assert_int_equal(container_writer_append(writer, much, sizeof(much)), 0);

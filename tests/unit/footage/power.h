@@ -3,6 +3,8 @@
  *
  *   POWER_LOSES  nothing that was not synced is there: bytes, new names, renames
  *   POWER_KEEPS  everything that was asked for is there, and half of the bytes of a write that was going on
+ *   POWER_REORDERS  everything is there and as long as it was to be, but of the bytes that were not synced the first half are
+ * zeros
  *
  * Names become durable when their folder is synced, bytes when their file is. */
 #pragma once
@@ -12,7 +14,7 @@
 
 #include "tests/unit/footage/temporary.h"
 
-enum power_mode { POWER_LOSES, POWER_KEEPS };
+enum power_mode { POWER_LOSES, POWER_KEEPS, POWER_REORDERS };
 
 #define POWER_FILES 64
 #define POWER_NAME 256
@@ -89,8 +91,8 @@ static inline ssize_t power_write(void *context, int file, const void *bytes, si
 		return -EIO;
 	if (!power_step(p))
 		return file_layer_system()->write(NULL, file, bytes, length);
-	ssize_t half = write(file, bytes, length / 2);
-	(void)half;
+	ssize_t part = write(file, bytes, p->mode == POWER_REORDERS ? length : length / 2);
+	(void)part;
 	return -EIO;
 }
 
@@ -173,6 +175,20 @@ static inline void power_start(struct power *p, int folder, unsigned cut_at, enu
 	closedir(directory);
 }
 
+static inline void power_scramble(struct power *p, const struct power_file *f) {
+	uint8_t *now = NULL;
+	size_t length;
+	power_slurp(p, f->name, &now, &length);
+	if (length > f->durable_length) {
+		int file = openat(p->folder, f->name, O_WRONLY);
+		size_t half = (length - f->durable_length + 1) / 2;
+		memset(now, 0, half);
+		assert_int_equal(pwrite(file, now, half, (off_t)f->durable_length), half);
+		close(file);
+	}
+	free(now);
+}
+
 /* Makes the folder what the disk may hold after the cut, and forgets everything. */
 static inline void power_cut(struct power *p) {
 	for (size_t i = 0; i < p->count; i++) {
@@ -191,6 +207,8 @@ static inline void power_cut(struct power *p) {
 				close(file);
 			}
 		}
+		if (p->mode == POWER_REORDERS && f->present)
+			power_scramble(p, f);
 		free(f->durable);
 		free(f->named);
 	}

@@ -5,14 +5,15 @@
 #include "base/log.h"
 #include "footage/store.h"
 
-#define RECORDED 150000 /* two chunks and a rest */
+#define RECORDED 150000 /* two batches of chunks, some more chunks and a rest */
+#define SYNCED 100000   /* of them before a fragment's end */
 
 static struct temporary folder;
 static uint8_t plain[RECORDED];
 
 /* What was acknowledged before the power went. */
 struct acknowledged {
-	bool began, appended, thumbnail, tagged, old_tagged, details, sealed, finished;
+	bool began, synced, thumbnail, tagged, old_tagged, details, sealed, finished;
 	char id[RECORDING_ID_TEXT];
 };
 
@@ -60,7 +61,8 @@ static void work(const struct file_layer *layer, const char *old, struct acknowl
 	done->began = store_begin(store, 2, "manual", done->id, &writer) == 0;
 	if (done->began) {
 		done->thumbnail = store_set_thumbnail(store, done->id, "jpeg", 4) == 0;
-		done->appended = container_writer_append(writer, plain, RECORDED) == 0;
+		done->synced = container_writer_append(writer, plain, SYNCED) == 0 && container_writer_sync(writer) == 0;
+		container_writer_append(writer, plain + SYNCED, RECORDED - SYNCED);
 		done->details = store_add_detail(store, done->id, 3, "Why", "because") == 0 && store_sync_details(store) == 0;
 		done->tagged = set_tag(store, done->id, 3, "tagged");
 		done->sealed = container_writer_finish(writer) == 0;
@@ -100,7 +102,7 @@ static void check_details(struct store *store, const struct acknowledged *done) 
 static void check_new(struct store *store, const struct acknowledged *done) {
 	const struct recording *r = store_find(store, done->id);
 	assert_non_null(r);
-	check_bytes(store, done->id, done->sealed ? RECORDED : done->appended ? 2 * CONTAINER_CHUNK_SIZE : 0);
+	check_bytes(store, done->id, done->sealed ? RECORDED : done->synced ? SYNCED - CONTAINER_CHUNK_SIZE : 0);
 	int verified = store_verify(store, done->id);
 	if (done->sealed) {
 		assert_int_equal(r->state, RECORDING_STATE_COMPLETE);
@@ -172,10 +174,15 @@ static void test_keeps_half_of_a_write(void **state) {
 	cut_everywhere(POWER_KEEPS);
 }
 
+static void test_disk_writes_in_another_order(void **state) {
+	(void)state;
+	cut_everywhere(POWER_REORDERS);
+}
+
 /* The storage key: there or not there, never half; and never another one after something was sealed with it. */
 static void test_storage_key(void **state) {
 	(void)state;
-	for (int mode = POWER_LOSES; mode <= POWER_KEEPS; mode++)
+	for (int mode = POWER_LOSES; mode <= POWER_REORDERS; mode++)
 		for (unsigned step = 1;; step++) {
 			struct power power;
 			uint8_t id[RECORDING_ID_SIZE] = { 1 }, key[AES256_KEY_SIZE] = { 2 }, out[AES256_KEY_SIZE];
@@ -222,6 +229,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loses_what_is_not_synced),
 		cmocka_unit_test(test_keeps_half_of_a_write),
+		cmocka_unit_test(test_disk_writes_in_another_order),
 		cmocka_unit_test(test_storage_key),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -193,7 +193,7 @@ static void test_power_cut_while_recording(void **state) {
 	store = open_store();
 	const struct recording *recording = store_find(store, id);
 	assert_int_equal(recording->state, RECORDING_STATE_CUT_SHORT);
-	assert_int_equal(recording->size, 2 * CONTAINER_CHUNK_SIZE);
+	assert_int_equal(recording->size, 2 * CONTAINER_READ_SIZE);
 	assert_int_equal(store_verify(store, id), -ENODATA);
 	store_free(store);
 }
