@@ -47,6 +47,7 @@
 	X(RECORDING_DAMAGED, 66, "recording-damaged", "The recording fails its integrity check at this position.") \
 	X(BUSY, 67, "busy", "The camera is busy with another request of this kind.") \
 	X(INTERNAL, 68, "internal", "An internal error; the log says more.") \
+	X(PICTURE_GONE, 69, "picture-gone", "The camera has no picture. It is tried again on its own.") \
 	/* bluetooth */ \
 	X(BLUETOOTH_GONE, 80, "bluetooth-gone", "The Bluetooth service is not running. It is tried again on its own.") \
 	X(ADAPTER_GONE, 81, "adapter-gone", "The Bluetooth adapter is missing. It is tried again on its own.") \

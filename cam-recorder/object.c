@@ -13,6 +13,7 @@
 #include "cam-recorder/clock.h"
 #include "cam-recorder/details.h"
 #include "cam-recorder/picture.h"
+#include "cam-recorder/starts.h"
 
 #define RECORDER_NAME "org.lanyard.Recorder"
 #define RECORDER_PATH "/org/lanyard/Recorder1"
@@ -27,6 +28,7 @@ struct object {
 	sd_bus *bus;
 	sd_bus_slot *slot, *name_slot;
 	const struct object_parts *parts;
+	struct starts *starts; /* that wait for the picture */
 };
 
 /* ------------------------------------------------------------------------------------------------------------------ errors */
@@ -55,6 +57,10 @@ static enum reason reason_of(int error) {
 		return REASON_DISK_FULL;
 	case EINVAL:
 		return REASON_REQUEST_INVALID;
+	case ENODEV:
+		return REASON_PICTURE_GONE;
+	case ECANCELED:
+		return REASON_CANCELLED;
 	case EBUSY:
 	case EAGAIN:
 	case EFBIG:
@@ -207,23 +213,52 @@ static int on_get_thumbnail(sd_bus_message *call, void *context, sd_bus_error *e
 
 /* ----------------------------------------------------------------------------------------------------------------- actions */
 
-static int on_start(sd_bus_message *call, void *context, sd_bus_error *error) {
-	struct object *o = context;
+/* Answers the call, or a negative errno; -EAGAIN: nothing can be recorded yet. */
+static int try_start(struct object *o, sd_bus_message *call) {
 	const char *reason;
 	int result = sd_bus_message_read(call, "s", &reason);
 	struct details details;
 	if (result >= 0)
 		result = details_read(call, &details);
+	if (result >= 0 && (*reason == '\0' || strlen(reason) > RECORDING_REASON_LIMIT))
+		result = -EINVAL;
+	if (result >= 0)
+		result = recorder_start(o->parts->recorder, reason);
 	if (result < 0)
-		return result == -EINVAL ? fail(error, result) : result;
-	if (*reason == '\0' || strlen(reason) > RECORDING_REASON_LIMIT)
-		return fail(error, -EINVAL);
-	result = recorder_start(o->parts->recorder, reason);
+		return result;
 	/* A recording that runs is worth more than a detail that cannot be kept. */
-	if (result >= 0 && details_note(o->parts->recorder, recorder_current(o->parts->recorder), &details) < 0)
+	if (details_note(o->parts->recorder, recorder_current(o->parts->recorder), &details) < 0)
 		log_line(LOG_LEVEL_WARNING, "recorder", "a detail of recording %s could not be kept",
 		         recorder_current(o->parts->recorder));
-	return result < 0 ? fail(error, result) : sd_bus_reply_method_return(call, "s", recorder_current(o->parts->recorder));
+	return sd_bus_reply_method_return(call, "s", recorder_current(o->parts->recorder));
+}
+
+static int on_start(sd_bus_message *call, void *context, sd_bus_error *error) {
+	struct object *o = context;
+	int result = try_start(o, call);
+	if (result == -EAGAIN) {
+		log_line(LOG_LEVEL_NOTICE, "recorder", "there is no picture yet: a recording begins with the first one");
+		result = starts_hold(o->starts, call);
+		if (result >= 0)
+			return 1; /* answered later */
+	}
+	return result < 0 ? fail(error, result) : result;
+}
+
+static void refuse_start(void *context, sd_bus_message *call, int result) {
+	(void)context;
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	fail(&error, result);
+	log_line(LOG_LEVEL_ERROR, "recorder", "no recording was begun: %s", error.message);
+	sd_bus_reply_method_error(call, &error);
+	sd_bus_error_free(&error);
+}
+
+static int start_again(void *context, sd_bus_message *call) {
+	int result = try_start(context, call);
+	if (result < 0 && result != -EAGAIN)
+		refuse_start(context, call, result);
+	return result;
 }
 
 static int on_stop(sd_bus_message *call, void *context, sd_bus_error *error) {
@@ -233,6 +268,7 @@ static int on_stop(sd_bus_message *call, void *context, sd_bus_error *error) {
 	int result = sd_bus_message_read(call, "s", &reason);
 	if (result < 0)
 		return result;
+	starts_cancel(o->starts);
 	recorder_stop(o->parts->recorder, reason);
 	return sd_bus_reply_method_return(call, NULL);
 }
@@ -457,7 +493,9 @@ int object_new(struct object **ret, sd_bus *bus, const struct object_parts *part
 		return -ENOMEM;
 	*o = (struct object){ .bus = bus, .parts = parts };
 	snprintf(name, sizeof(name), *parts->instance ? "%s.%s" : "%s", RECORDER_NAME, parts->instance);
-	int result = sd_bus_add_object_vtable(bus, &o->slot, RECORDER_PATH, RECORDER_INTERFACE, vtable, o);
+	int result = starts_new(&o->starts, sd_bus_get_event(bus), start_again, refuse_start, o);
+	if (result >= 0)
+		result = sd_bus_add_object_vtable(bus, &o->slot, RECORDER_PATH, RECORDER_INTERFACE, vtable, o);
 	if (result >= 0) /* not waiting for the answer: a bus that hangs must not hold up the recording */
 		result = sd_bus_request_name_async(bus, &o->name_slot, name, 0, on_name, o);
 	if (result < 0) {
@@ -471,6 +509,7 @@ int object_new(struct object **ret, sd_bus *bus, const struct object_parts *part
 void object_free(struct object *o) {
 	if (!o)
 		return;
+	starts_free(o->starts);
 	sd_bus_slot_unref(o->name_slot);
 	sd_bus_slot_unref(o->slot);
 	free(o);
@@ -478,8 +517,10 @@ void object_free(struct object *o) {
 
 void object_state_changed(struct object *o) {
 	sd_bus_emit_properties_changed(o->bus, RECORDER_PATH, RECORDER_INTERFACE, "State", "CurrentId", NULL);
+	starts_retry(o->starts);
 }
 
 void object_recording_changed(struct object *o, const char *id) {
 	sd_bus_emit_signal(o->bus, RECORDER_PATH, RECORDER_INTERFACE, "RecordingChanged", "s", id);
+	starts_retry(o->starts); /* one that has ended leaves its place */
 }

@@ -170,10 +170,8 @@ int recorder_start(struct recorder *r, const char *reason) {
 		return 0;
 	const struct frame *first = ring_first_key(r);
 	struct take **room = free_take(r);
-	if (r->state == RECORDER_OFF || !first || !r->caps[0] || !r->caps[1])
+	if (r->state == RECORDER_OFF || !first || !room)
 		return -EAGAIN;
-	if (!room)
-		return -EBUSY;
 	GstClockTime base = GST_BUFFER_PTS(first->buffer), newest = GST_BUFFER_PTS(((struct frame *)r->ring.tail->data)->buffer);
 	int result = recorder_free_bytes(r) == 0 ? -ENOSPC : 0;
 	if (result == 0)
@@ -290,7 +288,8 @@ static void on_frame(void *context, bool video, GstBuffer *buffer, GstCaps *caps
 	ring_trim(r, GST_BUFFER_PTS(buffer));
 	if (r->current && take_has_failed(r->current))
 		recorder_stop(r, reason_code(REASON_DISK_FULL)); /* closed as it is, and the ring goes on */
-	if (r->state == RECORDER_OFF && r->caps[0] && r->caps[1])
+	/* Last: a recording that was waited for begins inside. */
+	if (r->state == RECORDER_OFF && r->caps[0] && r->caps[1] && ring_first_key(r))
 		enter_state(r, RECORDER_BUFFERING);
 }
 

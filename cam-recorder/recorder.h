@@ -36,8 +36,8 @@ void recorder_free(struct recorder *recorder);
 enum recorder_state recorder_state(const struct recorder *recorder);
 /* Of the recording in progress, "" when there is none. */
 const char *recorder_current(const struct recorder *recorder);
-/* EVENT from now on, with what the ring holds before. Already in EVENT: nothing. 0; -EAGAIN when OFF (no picture yet); -EBUSY;
- * -ENOSPC; or another negative errno. */
+/* EVENT from now on, with what the ring holds before. Already in EVENT: nothing. 0; -EAGAIN when OFF (no picture yet), or
+ * while too many recordings are still being finished; -ENOSPC; or another negative errno. */
 int recorder_start(struct recorder *recorder, const char *reason);
 /* Back to BUFFERING; why: kept with the recording. It is finished when its last bytes have come through; recording_changed tells.
  */
