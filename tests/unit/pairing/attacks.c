@@ -459,6 +459,24 @@ static void test_order_of_messages(void **state) {
 		}
 }
 
+/* Invariant 6: no ephemeral key is used twice, whichever end and whatever kind of link. */
+static void test_fresh_keys(void **state) {
+	(void)state;
+	static uint8_t seen[64][KEY_SIZE];
+	size_t count = 0;
+	pair_complete_pairing(&pair);
+	for (unsigned round = 0; round < 8; round++)
+		for (int kind = CHANNEL_PAIRING; kind <= CHANNEL_MEDIA; kind++) {
+			pair_open(&pair, (enum channel_kind)kind);
+			memcpy(seen[count++], pair.companion.wire + RECORD_HEADER_SIZE + HELLO_SIZE, KEY_SIZE);
+			assert_true(pair_deliver(&pair, &pair.companion, &pair.camera));
+			memcpy(seen[count++], pair.camera.wire + RECORD_HEADER_SIZE, KEY_SIZE);
+		}
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(seen[i], seen[j], KEY_SIZE);
+}
+
 /* --- versions --- */
 
 /* A companion that can do more than it says after somebody has changed its hello: the handshake does not end well. */
@@ -571,6 +589,7 @@ int main(void) {
 		TEST(test_reflection),
 		TEST(test_recordings),
 		TEST(test_order_of_messages),
+		TEST(test_fresh_keys),
 		TEST(test_changed_range),
 		TEST(test_range_of_the_camera),
 		TEST(test_extra_payload),
