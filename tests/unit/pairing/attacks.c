@@ -220,6 +220,24 @@ static void test_done_before_finish(void **state) {
 	}
 }
 
+/* The camera says before anything is final that it has a companion, which will be replaced. */
+static void test_state_of_the_camera(void **state) {
+	(void)state;
+	uint8_t nonce[NONCE_SIZE] = { 1 };
+	for (unsigned paired = 0; paired < 2; paired++) {
+		struct raw_peer raw;
+		struct pairing_answer answer;
+		if (paired)
+			pair_complete_pairing(&pair);
+		raw_companion_offers(&raw, &pair.companion.keys, nonce);
+		struct reader r = reader_over(raw.payload, raw.payload_length);
+		assert_true(versions_read(&r, PROTOCOL_VERSION_MAXIMUM) && pairing_answer_read(&r, &answer));
+		assert_int_equal(answer.state, paired ? CAMERA_STATE_HAS_COMPANION : 0);
+		assert_string_equal(answer.name, "LY-1");
+		raw_end(&raw);
+	}
+}
+
 /* --- keys --- */
 
 /* The next handshake message of the raw peer, with `key` in place of its ephemeral one. */
@@ -579,19 +597,13 @@ int main(void) {
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_another_r),
-		TEST(test_r_is_fixed_before_message_2),
-		TEST(test_in_between),
-		TEST(test_steps_before_the_answer),
-		TEST(test_done_before_finish),
-		TEST(test_bad_keys),
-		TEST(test_own_key),
-		TEST(test_reflection),
-		TEST(test_recordings),
-		TEST(test_order_of_messages),
-		TEST(test_fresh_keys),
-		TEST(test_changed_range),
-		TEST(test_range_of_the_camera),
+		TEST(test_another_r),          TEST(test_r_is_fixed_before_message_2),
+		TEST(test_in_between),         TEST(test_steps_before_the_answer),
+		TEST(test_done_before_finish), TEST(test_state_of_the_camera),
+		TEST(test_bad_keys),           TEST(test_own_key),
+		TEST(test_reflection),         TEST(test_recordings),
+		TEST(test_order_of_messages),  TEST(test_fresh_keys),
+		TEST(test_changed_range),      TEST(test_range_of_the_camera),
 		TEST(test_extra_payload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
