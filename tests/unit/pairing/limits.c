@@ -225,6 +225,12 @@ static void test_clock_goes_back(void **state) {
 	assert_true(channel_deadline_us(end->channel) <= deadline_us);
 	channel_tick(end->channel, deadline_us);
 	assert_int_equal(end->reason, REASON_TIMEOUT);
+	/* Nor does it close one: what a caller with an old time brings has come now. */
+	bring_to(CHANNEL_LIVE);
+	pair_run(&pair);
+	channel_receive(pair.camera.channel, (const uint8_t[]){ 0 }, 1, pair.now_us - 2 * RECORD_STALL_US);
+	channel_tick(pair.camera.channel, pair.now_us);
+	assert_false(pair.camera.closed);
 }
 
 /* A stalled record ends a live session; the other end's keep-alives do not help, because they cannot come through. */

@@ -1,4 +1,5 @@
 /* The Noise implementation against the vectors that Debian's golang-github-flynn-noise-dev installs. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -168,9 +169,57 @@ static void test_vectors(void **state) {
 	assert_int_equal(found[1], 4);
 }
 
+static void fill_counting(void *context, uint8_t *out, size_t length) {
+	uint8_t *next = context;
+	memset(out, ++*next, length);
+}
+
+static void start_end(struct noise_handshake *end, bool initiator, const struct static_keys *keys,
+                      const struct random_source *random) {
+	const struct noise_setup setup = { .pattern = NOISE_XX, .initiator = initiator, .random = random, .keys = keys };
+	assert_int_equal(noise_start(end, &setup), 0);
+}
+
+/* Out of turn, into too little room, and after a failure: nothing goes on, not even with the right message. */
+static void test_misuse_and_failure(void **state) {
+	(void)state;
+	uint8_t seed = 0, message[256], payload[256];
+	size_t length, payload_length;
+	const struct random_source random = { fill_counting, &seed };
+	struct static_keys init, resp;
+	struct noise_handshake ends[2];
+	static_keys_make(&init, &random);
+	static_keys_make(&resp, &random);
+	start_end(&ends[0], true, &init, &random);
+	start_end(&ends[1], false, &resp, &random);
+	assert_int_equal(noise_read(&ends[0], message, 32, payload, &payload_length), -EINVAL);
+	assert_int_equal(noise_write(&ends[1], NULL, 0, message, sizeof(message), &length), -EINVAL);
+	assert_int_equal(noise_write(&ends[0], NULL, 0, message, sizeof(message), &length), 0);
+	assert_int_equal(noise_write(&ends[0], NULL, 0, message, sizeof(message), &length), -EINVAL);
+	assert_int_equal(noise_read(&ends[1], message, length, payload, &payload_length), 0);
+	assert_int_equal(noise_write(&ends[1], NULL, 0, message, sizeof(message), &length), 0);
+	message[40] ^= 1;
+	assert_int_equal(noise_read(&ends[0], message, length, payload, &payload_length), -EBADMSG);
+	message[40] ^= 1;
+	assert_int_equal(noise_read(&ends[0], message, length, payload, &payload_length), -EINVAL);
+	assert_int_equal(noise_write(&ends[0], NULL, 0, message, sizeof(message), &length), -EINVAL);
+	noise_wipe(&ends[0]);
+	noise_wipe(&ends[1]);
+	/* Each length below the message's own. */
+	start_end(&ends[1], false, &resp, &random);
+	for (size_t room = 0; room < 32 + 3; room++) {
+		start_end(&ends[0], true, &init, &random);
+		assert_int_equal(noise_write(&ends[0], (const uint8_t *)"abc", 3, message, room, &length), -ENOSPC);
+		assert_int_equal(noise_write(&ends[0], (const uint8_t *)"abc", 3, message, sizeof(message), &length), -EINVAL);
+		noise_wipe(&ends[0]);
+	}
+	assert_int_equal(noise_read(&ends[1], message, 31, payload, &payload_length), -EBADMSG);
+	noise_wipe(&ends[1]);
+}
+
 int main(void) {
 	if (crypto_start() < 0)
 		return 1;
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_vectors) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_vectors), cmocka_unit_test(test_misuse_and_failure) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
