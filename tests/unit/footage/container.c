@@ -94,6 +94,35 @@ static void test_sizes(void **state) {
 	}
 }
 
+/* Byte by byte as docs/footage.md says, opened without the reader: no two chunks share a nonce, and what is bound to each is. */
+static void test_format(void **state) {
+	(void)state;
+	static uint8_t bytes[CONTAINER_HEADER_SIZE + 4 * SEALED], out[CONTAINER_CHUNK_SIZE];
+	const uint8_t id[RECORDING_ID_SIZE] = { 1 };
+	uint8_t key[AES256_KEY_SIZE];
+	struct gcm *gcm;
+	make("a", 1, SMALL_SIZE);
+	int file = openat(folder.folder, "a", O_RDONLY);
+	ssize_t length = read(file, bytes, sizeof(bytes));
+	close(file);
+	assert_int_equal(length, CONTAINER_HEADER_SIZE + SMALL_SIZE + 4 * GCM_TAG_SIZE);
+	assert_memory_equal(bytes, "LYfootg\0\0\0\0\1\0\0\x10\0", 16);
+	assert_memory_equal(bytes + 16, id, sizeof(id));
+	assert_int_equal(keystore_unwrap(keystore, id, bytes + 32, key), 0);
+	assert_int_equal(gcm_new(&gcm, key), 0);
+	for (uint8_t number = 0; number < 4; number++) {
+		const uint8_t *chunk = bytes + CONTAINER_HEADER_SIZE + number * SEALED;
+		size_t size = number < 3 ? CONTAINER_CHUNK_SIZE : 1234;
+		const uint8_t nonce[GCM_NONCE_SIZE] = { [GCM_NONCE_SIZE - 1] = number };
+		const uint8_t associated[RECORDING_ID_SIZE + 8 + 1] = { [0] = 1,
+			                                                [RECORDING_ID_SIZE + 7] = number,
+			                                                [RECORDING_ID_SIZE + 8] = number == 3 };
+		assert_int_equal(gcm_open(gcm, nonce, associated, sizeof(associated), chunk, size, chunk + size, out), 0);
+		assert_memory_equal(out, plain + number * CONTAINER_CHUNK_SIZE, size);
+	}
+	gcm_free(gcm);
+}
+
 static void test_random_ranges(void **state) {
 	(void)state;
 	struct container_reader *reader;
@@ -370,17 +399,12 @@ int main(void) {
 	if (crypto_start() < 0)
 		return 1;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_random_ranges),
-		cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_sync),
-		cmocka_unit_test(test_flipped_bytes),
-		cmocka_unit_test(test_moved_chunks),
-		cmocka_unit_test(test_removed_chunks),
-		cmocka_unit_test(test_spoiled_end),
-		cmocka_unit_test(test_other_key_store),
-		cmocka_unit_test(test_damaged_key),
-		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_format),
+		cmocka_unit_test(test_random_ranges), cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_sync),          cmocka_unit_test(test_flipped_bytes),
+		cmocka_unit_test(test_moved_chunks),  cmocka_unit_test(test_removed_chunks),
+		cmocka_unit_test(test_spoiled_end),   cmocka_unit_test(test_other_key_store),
+		cmocka_unit_test(test_damaged_key),   cmocka_unit_test(test_disk_full),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
