@@ -64,6 +64,8 @@ static int get_service_data(sd_bus *bus, const char *path, const char *interface
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
 	const struct advert *a = context;
 	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+	if (a->content.service_data_length == 0)
+		return r < 0 ? r : sd_bus_message_close_container(reply);
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'e', "sv");
 	if (r >= 0)
@@ -72,6 +74,26 @@ static int get_service_data(sd_bus *bus, const char *path, const char *interface
 		r = sd_bus_message_open_container(reply, 'v', "ay");
 	if (r >= 0)
 		r = sd_bus_message_append_array(reply, 'y', a->content.service_data, a->content.service_data_length);
+	for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
+		r = sd_bus_message_close_container(reply);
+	return r;
+}
+
+static int get_manufacturer_data(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                                 void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	const struct advert *a = context;
+	int r = sd_bus_message_open_container(reply, 'a', "{qv}");
+	if (a->content.manufacturer_data_length == 0)
+		return r < 0 ? r : sd_bus_message_close_container(reply);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'e', "qv");
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "q", a->content.company);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'v', "ay");
+	if (r >= 0)
+		r = sd_bus_message_append_array(reply, 'y', a->content.manufacturer_data, a->content.manufacturer_data_length);
 	for (unsigned depth = 0; depth < 3 && r >= 0; depth++)
 		r = sd_bus_message_close_container(reply);
 	return r;
@@ -97,6 +119,7 @@ static const sd_bus_vtable advertisement_vtable[] = {
 	SD_BUS_METHOD("Release", NULL, NULL, on_release, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("Type", "s", get_type, 0, 0),
 	SD_BUS_PROPERTY("ServiceData", "a{sv}", get_service_data, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("ManufacturerData", "a{qv}", get_manufacturer_data, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("MinInterval", "u", get_interval, 0, 0),
 	SD_BUS_PROPERTY("MaxInterval", "u", get_interval, 0, 0),
 	SD_BUS_VTABLE_END,
@@ -267,9 +290,13 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 
 /* ---------------------------------------------------------------------------------------------------------------------- life */
 
+static bool fits(const struct advert_content *content) {
+	return content->service_data_length <= ADVERT_DATA_LIMIT && content->manufacturer_data_length <= ADVERT_MANUFACTURER_LIMIT;
+}
+
 int advert_new(struct advert **ret, struct adapter *adapter, const struct advert_content *content) {
 	assert(ret && adapter && content);
-	if (content->service_data_length > ADVERT_DATA_LIMIT)
+	if (!fits(content))
 		return -EMSGSIZE;
 	struct advert *a = calloc(1, sizeof(*a));
 	if (!a)
@@ -296,7 +323,7 @@ void advert_free(struct advert *a) {
 }
 
 int advert_set(struct advert *a, const struct advert_content *content) {
-	if (content->service_data_length > ADVERT_DATA_LIMIT)
+	if (!fits(content))
 		return -EMSGSIZE;
 	a->content = *content;
 	switch (a->state) {

@@ -11,13 +11,17 @@
 #define LANYARD_SERVICE_UUID "0000fd7a-0000-1000-8000-00805f9b34fb"
 
 #define ADVERT_DATA_LIMIT 20
+#define ADVERT_MANUFACTURER_LIMIT 24
 
 struct advert;
 
 struct advert_content {
 	bool connectable;
-	uint8_t service_data[ADVERT_DATA_LIMIT]; /* for LANYARD_SERVICE_UUID */
+	uint8_t service_data[ADVERT_DATA_LIMIT]; /* for LANYARD_SERVICE_UUID; nothing when its length is 0 */
 	size_t service_data_length;
+	uint16_t company;                                   /* company identifier of the manufacturer data */
+	uint8_t manufacturer_data[ADVERT_MANUFACTURER_LIMIT]; /* nothing when its length is 0 */
+	size_t manufacturer_data_length;
 };
 
 /* Registers it and keeps it registered: also across connections (which stop a legacy advertisement) and recoveries. No name and

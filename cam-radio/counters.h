@@ -17,7 +17,12 @@
 	X(OPERATIONS_REPEATED, "operations-repeated") \
 	X(HANDOVERS, "handovers") \
 	X(HANDOVER_FAILURES, "handover-failures") \
-	X(MEDIA_BYTES, "media-bytes")
+	X(MEDIA_BYTES, "media-bytes") \
+	X(SIGNALS_STARTED, "signals-started") \
+	X(SIGNALS_FORGED, "signals-forged")     /* no key opens it: junk, another agency's, or a forgery */ \
+	X(SIGNALS_REPLAYED, "signals-replayed") /* repeats of a call that was heard before */ \
+	X(SIGNALS_STALE, "signals-stale") \
+	X(SIGNALS_REFUSED, "signals-refused") /* authentic, but policy or state says no */
 
 enum counter {
 #define COUNTER_ENUM(name, text) COUNTER_##name,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -22,6 +23,7 @@
 #include "cam-radio/recorder.h"
 #include "cam-radio/requests.h"
 #include "cam-radio/services.h"
+#include "cam-radio/signal_listener.h"
 #include "cam-radio/status.h"
 
 struct daemon {
@@ -44,6 +46,7 @@ struct daemon {
 	struct radio *radio;
 	struct advertiser *advertiser;
 	struct buttons *buttons;
+	struct signal_listener *signals;
 
 	bool holding; /* both buttons are down */
 	enum lamp_pattern lamp;
@@ -128,6 +131,7 @@ static void show(struct daemon *d) {
 	show_text(d, &d->status.recorder, recorder_state_name(d->recorder), "Recorder");
 	show_companion(d);
 	show_lamp(d);
+	radio_listen(d->radio, signal_listener_wants(d->signals));
 	advertiser_update(d->advertiser, pairing_window_is_inviting(d->window),
 	                  d->status.session ? NULL : keyring_companion(d->keyring));
 }
@@ -293,7 +297,12 @@ static void on_radio_state(void *context, enum reason reason) {
 	show_text(d, &d->status.bluetooth, reason == REASON_OK ? "ready" : reason_code(reason), "Bluetooth");
 }
 
-static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .state = on_radio_state };
+static void on_heard(void *context, const uint8_t address[6], const uint8_t *bytes) {
+	struct daemon *d = context;
+	signal_listener_hear(d->signals, address, bytes);
+}
+
+static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .heard = on_heard, .state = on_radio_state };
 
 /* --- requests, recorder, Wi-Fi, D-Bus --- */
 
@@ -368,14 +377,25 @@ static enum reason on_forget(void *context) {
 
 static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget };
 
+/* The system has one clock, whatever this daemon is built of. */
+static bool clock_was_set;
+
 static enum reason set_clock(uint64_t time_us) {
 	struct timespec time = { .tv_sec = (time_t)(time_us / SECOND_US), .tv_nsec = (long)(time_us % SECOND_US) * 1000 };
 	if (clock_settime(CLOCK_REALTIME, &time) == 0) {
+		clock_was_set = true;
 		log_line(LOG_LEVEL_NOTICE, "requests", "clock set by the companion");
 		return REASON_OK;
 	}
 	log_line(LOG_LEVEL_ERROR, "requests", "the clock cannot be set: %s", strerror(errno));
 	return errno == EPERM ? REASON_NOT_PERMITTED : REASON_INTERNAL;
+}
+
+/* The companion has set it, or the kernel says that something keeps it (NTP). */
+static uint64_t signal_clock(bool *ret_trusted) {
+	struct timex state = { 0 };
+	*ret_trusted = clock_was_set || (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
+	return (uint64_t)time(NULL);
 }
 
 /* --- building --- */
@@ -442,8 +462,20 @@ static int build_links(struct daemon *d) {
 static int build_radio(struct daemon *d, sd_bus *bus) {
 	const struct settings *s = d->settings;
 	int result = *s->link_socket ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
-	                             : radio_bluetooth_new(&d->radio, bus, s->adapter, &radio_handlers, d);
+	                             : radio_bluetooth_new(&d->radio, bus, s->adapter, (uint16_t)s->signal_company, &radio_handlers, d);
 	return result < 0 ? result : advertiser_new(&d->advertiser, d->event, d->radio, random_system(), s->epoch_s);
+}
+
+static int build_signals(struct daemon *d) {
+	const struct signal_listener_config config = {
+		.settings = d->settings,
+		.recorder = d->recorder,
+		.counters = &d->status.counters,
+		.layer = file_layer_system(),
+		.folder = keyring_folder(d->keyring),
+		.clock = signal_clock,
+	};
+	return signal_listener_new(&d->signals, d->event, &config);
 }
 
 static int build_buttons(struct daemon *d) {
@@ -467,6 +499,8 @@ static int build(struct daemon *d, sd_bus *bus, const char *state, const char *i
 		result = build_wifi(d);
 	if (result >= 0)
 		result = build_requests(d);
+	if (result >= 0)
+		result = build_signals(d);
 	if (result >= 0)
 		result = build_links(d);
 	if (result >= 0)
@@ -518,6 +552,7 @@ void daemon_free(struct daemon *d) {
 	pairing_window_free(d->window);
 	events_free(d->events);
 	requests_free(d->requests);
+	signal_listener_free(d->signals);
 	handover_free(d->handover);
 	wifi_port_free(d->wifi_port);
 	recorder_free(d->recorder);

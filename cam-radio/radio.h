@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
@@ -18,6 +19,8 @@ struct radio_callbacks {
 	/* A link was opened; ownership of `file` passes. packet_limit: of the socket, 0 for a byte stream. peer: NULL on the test
 	 * link. Each one is answered by radio_closed when the link has been closed. */
 	void (*accepted)(void *context, int file, size_t packet_limit, const struct link_peer *peer);
+	/* A Signal or Slate advert, ADVERT_SIZE bytes of a stranger's, after radio_listen. address: least significant byte first. */
+	void (*heard)(void *context, const uint8_t address[6], const uint8_t *bytes);
 	/* REASON_OK: usable now. Otherwise why it is not; it recovers on its own. */
 	void (*state)(void *context, enum reason reason);
 };
@@ -25,6 +28,7 @@ struct radio_callbacks {
 struct radio_operations {
 	void (*advertise)(struct radio *radio, const struct advert_content *content);
 	void (*closed)(struct radio *radio, const struct link_peer *peer, bool unwanted);
+	void (*listen)(struct radio *radio, bool on);
 	void (*free)(struct radio *radio);
 };
 
@@ -32,9 +36,9 @@ struct radio {
 	const struct radio_operations *operations;
 };
 
-/* adapter: as adapter_new takes it. bus: the system bus. The callbacks outlive the radio. 0 or a negative errno. */
-int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, const struct radio_callbacks *callbacks,
-                        void *context);
+/* adapter: as adapter_new takes it. company: of Signal adverts. bus: the system bus. The callbacks outlive the radio. 0 or a negative errno. */
+int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, uint16_t company,
+                        const struct radio_callbacks *callbacks, void *context);
 /* path: of the Unix socket. */
 int radio_socket_new(struct radio **ret, sd_event *event, const char *path, const struct radio_callbacks *callbacks,
                      void *context);
@@ -46,6 +50,10 @@ static inline void radio_advertise(struct radio *radio, const struct advert_cont
 /* A link was closed. unwanted: by a stranger, or for a breach of the protocol. */
 static inline void radio_closed(struct radio *radio, const struct link_peer *peer, bool unwanted) {
 	radio->operations->closed(radio, peer, unwanted);
+}
+/* Whether Signal and Slate adverts are listened for, all the time and without sending anything. */
+static inline void radio_listen(struct radio *radio, bool on) {
+	radio->operations->listen(radio, on);
 }
 /* NULL is allowed. */
 static inline void radio_free(struct radio *radio) {

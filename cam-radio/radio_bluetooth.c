@@ -1,19 +1,26 @@
 /* The radio on a Bluetooth adapter. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "bluetooth/adapter.h"
+#include "bluetooth/ear.h"
+#include "bluetooth/passive_scan.h"
 #include "bluetooth/peers.h"
 #include "cam-radio/deadline.h"
 #include "cam-radio/radio.h"
 #include "pairing/limits.h"
+#include "signal/advert.h"
 
 /* A companion that has just paired comes back at once for its session. */
 #define LINGER_US (3 * SECOND_US)
 /* Somebody else listens on our channel, or the kernel has not yet noticed that the adapter is gone. */
 #define LISTEN_RETRY_US (2 * SECOND_US)
+/* Ten thousand junk adverts a second, while the loop is busy for a third of one. */
+#define EAR_BUFFER (4 * 1024 * 1024)
+#define EAR_BATCH 64
 
 struct radio_bluetooth {
 	struct radio radio;
@@ -24,6 +31,10 @@ struct radio_bluetooth {
 	struct advert *advert;
 	struct deadline *retry;
 	bool logged_failure;
+	uint16_t company;
+	bool listening; /* for adverts */
+	struct passive_scan *scan;
+	struct ear *ear;
 	const struct radio_callbacks *callbacks;
 	void *context;
 };
@@ -68,6 +79,61 @@ static void start_listening(struct radio_bluetooth *r) {
 	}
 }
 
+/* --- adverts --- */
+
+static void on_advert(void *context, const struct advert_report *report, const uint8_t *data) {
+	struct radio_bluetooth *r = context;
+	r->callbacks->heard(r->context, report->address, data);
+}
+
+static void stop_hearing(struct radio_bluetooth *r) {
+	ear_free(r->ear);
+	r->ear = NULL;
+	passive_scan_free(r->scan);
+	r->scan = NULL;
+}
+
+static void on_ear_failed(void *context, int error) {
+	struct radio_bluetooth *r = context;
+	log_line(LOG_LEVEL_WARNING, "bluetooth", "adverts are not heard any more: %s", strerror(-error));
+	ear_free(r->ear); /* another one when the adapter is ready again */
+	r->ear = NULL;
+}
+
+static const struct ear_callbacks ear_handlers = { .heard = on_advert, .failed = on_ear_failed };
+
+/* The adapter is ready. */
+static void start_hearing(struct radio_bluetooth *r) {
+	struct ear_config config = { .company = r->company,
+		                     .header = ADVERT_HEADER,
+		                     .length = ADVERT_SIZE,
+		                     .batch = EAR_BATCH,
+		                     .buffer_bytes = EAR_BUFFER };
+	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter);
+	if (result == 0)
+		passive_scan_refresh(r->scan);
+	/* The ear belongs to one incarnation of the adapter. */
+	ear_free(r->ear);
+	r->ear = NULL;
+	if (result == 0 && sscanf(adapter_path(r->adapter), "/org/bluez/hci%u", &config.adapter) != 1)
+		result = -ENODEV;
+	if (result == 0)
+		result = ear_new(&r->ear, r->event, &config, &ear_handlers, r);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot listen for adverts: %s", strerror(-result));
+}
+
+static void bluetooth_listen(struct radio *radio, bool on) {
+	struct radio_bluetooth *r = (struct radio_bluetooth *)radio;
+	if (r->listening == on)
+		return;
+	r->listening = on;
+	if (!on)
+		stop_hearing(r);
+	else if (adapter_is_ready(r->adapter))
+		start_hearing(r);
+}
+
 static void on_retry(void *context, uint64_t now_us) {
 	(void)now_us;
 	struct radio_bluetooth *r = context;
@@ -80,6 +146,8 @@ static void on_ready(void *context) {
 	start_listening(r);
 	if (r->advert)
 		advert_refresh(r->advert);
+	if (r->listening)
+		start_hearing(r);
 	r->callbacks->state(r->context, REASON_OK);
 }
 
@@ -111,6 +179,7 @@ static void bluetooth_closed(struct radio *radio, const struct link_peer *peer, 
 
 static void bluetooth_free(struct radio *radio) {
 	struct radio_bluetooth *r = (struct radio_bluetooth *)radio;
+	stop_hearing(r);
 	advert_free(r->advert);
 	link_listener_free(r->listener);
 	deadline_free(r->retry);
@@ -122,17 +191,19 @@ static void bluetooth_free(struct radio *radio) {
 static const struct radio_operations operations = {
 	.advertise = bluetooth_advertise,
 	.closed = bluetooth_closed,
+	.listen = bluetooth_listen,
 	.free = bluetooth_free,
 };
 
-int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, const struct radio_callbacks *callbacks,
-                        void *context) {
+int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, uint16_t company,
+                        const struct radio_callbacks *callbacks, void *context) {
 	struct radio_bluetooth *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	*r = (struct radio_bluetooth){
 		.radio.operations = &operations,
 		.event = sd_bus_get_event(bus),
+		.company = company,
 		.callbacks = callbacks,
 		.context = context,
 	};

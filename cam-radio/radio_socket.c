@@ -40,6 +40,10 @@ static void socket_closed(struct radio *radio, const struct link_peer *peer, boo
 	(void)radio, (void)peer, (void)unwanted;
 }
 
+static void socket_listen(struct radio *radio, bool on) {
+	(void)radio, (void)on;
+}
+
 static void socket_free(struct radio *radio) {
 	struct radio_socket *r = (struct radio_socket *)radio;
 	sd_event_source_disable_unref(r->start);
@@ -47,7 +51,12 @@ static void socket_free(struct radio *radio) {
 	free(r);
 }
 
-static const struct radio_operations operations = { .advertise = socket_advertise, .closed = socket_closed, .free = socket_free };
+static const struct radio_operations operations = {
+	.advertise = socket_advertise,
+	.closed = socket_closed,
+	.listen = socket_listen,
+	.free = socket_free,
+};
 
 int radio_socket_new(struct radio **ret, sd_event *event, const char *path, const struct radio_callbacks *callbacks,
                      void *context) {

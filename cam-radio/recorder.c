@@ -437,12 +437,12 @@ static int commit(struct outgoing *out, struct recorder_call **ret_call,
 	return 0;
 }
 
-int recorder_start(struct recorder *r, struct recorder_call **ret_call, const char *reason,
+int recorder_start(struct recorder *r, struct recorder_call **ret_call, const char *reason, const char *source,
                    const struct recorder_location *location, recorder_answered answered, void *context) {
 	struct outgoing out = begin(r, "Start");
 	APPEND(&out, "s", reason);
 	if (out.result >= 0)
-		out.result = recorder_append_location(out.message, location);
+		out.result = recorder_append_details(out.message, source, location);
 	return commit(&out, ret_call, deliver_id, answered, context);
 }
 
@@ -490,7 +490,7 @@ int recorder_add_location(struct recorder *r, struct recorder_call **ret_call, c
 	struct outgoing out = begin(r, "AddDetails");
 	APPEND(&out, "s", id);
 	if (out.result >= 0)
-		out.result = recorder_append_location(out.message, location);
+		out.result = recorder_append_details(out.message, NULL, location);
 	return commit(&out, ret_call, deliver_nothing, answered, context);
 }
 

@@ -63,8 +63,8 @@ struct recorder_location {
 	uint32_t accuracy_m;
 	uint64_t time_us;
 };
-/* location: NULL when not known. */
-int recorder_start(struct recorder *recorder, struct recorder_call **ret_call, const char *reason,
+/* source: more about the reason, for the recording's history; NULL for nothing. location: NULL when not known. */
+int recorder_start(struct recorder *recorder, struct recorder_call **ret_call, const char *reason, const char *source,
                    const struct recorder_location *location, recorder_answered answered, void *context);
 int recorder_stop(struct recorder *recorder, struct recorder_call **ret_call, const char *reason, recorder_answered answered,
                   void *context);

@@ -159,12 +159,18 @@ int recorder_append_tag(sd_bus_message *message, const lanyard_Tag *tag) {
 	return result < 0 ? result : sd_bus_message_close_container(message);
 }
 
-int recorder_append_location(sd_bus_message *message, const struct recorder_location *location) {
+static int append_location_entries(sd_bus_message *message, const struct recorder_location *location) {
+	return sd_bus_message_append(message, "{sv}{sv}{sv}{sv}", "LatitudeE7", "i", location->latitude_e7, "LongitudeE7", "i",
+	                             location->longitude_e7, "AccuracyM", "u", location->accuracy_m, "TimeUs", "t",
+	                             location->time_us);
+}
+
+int recorder_append_details(sd_bus_message *message, const char *source, const struct recorder_location *location) {
 	int result = sd_bus_message_open_container(message, 'a', "{sv}");
+	if (result >= 0 && source)
+		result = sd_bus_message_append(message, "{sv}", "Source", "s", source);
 	if (result >= 0 && location)
-		result = sd_bus_message_append(message, "{sv}{sv}{sv}{sv}", "LatitudeE7", "i", location->latitude_e7,
-		                               "LongitudeE7", "i", location->longitude_e7, "AccuracyM", "u", location->accuracy_m,
-		                               "TimeUs", "t", location->time_us);
+		result = append_location_entries(message, location);
 	return result < 0 ? result : sd_bus_message_close_container(message);
 }
 

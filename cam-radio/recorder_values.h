@@ -11,7 +11,7 @@
 int recorder_read_recording(sd_bus_message *message, lanyard_Recording *ret);
 /* Appends a{sv}. 0 or a negative errno; -EINVAL when a text is not UTF-8. */
 int recorder_append_tag(sd_bus_message *message, const lanyard_Tag *tag);
-/* location: NULL appends an empty dictionary. */
-int recorder_append_location(sd_bus_message *message, const struct recorder_location *location);
+/* Either may be NULL; both: an empty dictionary. */
+int recorder_append_details(sd_bus_message *message, const char *source, const struct recorder_location *location);
 /* Why the recorder refused. */
 enum reason recorder_reason(const sd_bus_error *error);

@@ -118,7 +118,7 @@ void handle_record(struct request *request, const lanyard_Request *message) {
 		request_answer(request, REASON_NOT_PERMITTED, NULL);
 		return;
 	}
-	int result = start ? recorder_start(services->recorder, &request->call, START_REASON,
+	int result = start ? recorder_start(services->recorder, &request->call, START_REASON, NULL,
 	                                    requests_location(request->requests), on_done, request)
 	                   : recorder_stop(services->recorder, &request->call, START_REASON, on_done, request);
 	request_asked(request, result);

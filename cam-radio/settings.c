@@ -13,9 +13,12 @@
 #include "wifi/credentials.h"
 
 #define IDLE_LIMIT_S 3600
+/* The Bluetooth SIG's identifier for tests; an agency's supplier has one of its own. */
+#define SIGNAL_COMPANY 0xffff
 
 struct texts {
 	char confirm[16];
+	char kinds[128], assigned[256], muted[256]; /* lists, separated by commas */
 };
 
 static int read_file(struct settings *settings, struct texts *texts, const char *path) {
@@ -37,6 +40,13 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "wifi", "station_interface", CONFIG_TEXT, s->station_interface, sizeof(s->station_interface) },
 		{ "wifi", "idle_s", CONFIG_NUMBER, &s->idle_s, IDLE_LIMIT_S },
 		{ "feedback", "led", CONFIG_TEXT, s->led, sizeof(s->led) },
+		{ "signal", "enabled", CONFIG_BOOLEAN, &s->signal_enabled, 0 },
+		{ "signal", "keys", CONFIG_TEXT, s->signal_keys, sizeof(s->signal_keys) },
+		{ "signal", "kinds", CONFIG_TEXT, texts->kinds, sizeof(texts->kinds) },
+		{ "signal", "assigned", CONFIG_TEXT, texts->assigned, sizeof(texts->assigned) },
+		{ "signal", "muted", CONFIG_TEXT, texts->muted, sizeof(texts->muted) },
+		{ "signal", "company", CONFIG_NUMBER, &s->signal_company, UINT16_MAX },
+		{ "signal", "clock_trusted", CONFIG_BOOLEAN, &s->clock_trusted, 0 },
 		{ "pairing", "confirm", CONFIG_TEXT, texts->confirm, sizeof(texts->confirm) },
 		{ "policy", "clock", CONFIG_BOOLEAN, &s->may_set_clock, 0 },
 		{ "policy", "record_start", CONFIG_BOOLEAN, &s->may_start_recording, 0 },
@@ -49,6 +59,57 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "test", "epoch_s", CONFIG_NUMBER, &s->epoch_s, EPOCH_SECONDS },
 	};
 	return config_read(path, keys, ELEMENTS(keys));
+}
+
+/* Calls `take` with each item of a list; false as soon as it refuses one. The list is taken apart. */
+static bool each_item(char *list, bool (*take)(struct settings *settings, const char *item), struct settings *settings) {
+	char *rest = list;
+	for (char *item = strtok_r(rest, ", ", &rest); item; item = strtok_r(rest, ", ", &rest))
+		if (!take(settings, item))
+			return false;
+	return true;
+}
+
+static bool take_kind(struct settings *settings, const char *item) {
+	enum signal_kind kind;
+	if (!signal_kind_from_name(item, &kind))
+		return false;
+	settings->signal_kinds |= 1u << (unsigned)kind;
+	return true;
+}
+
+static bool take_sender(const char *item, uint32_t *list, size_t *count, size_t limit) {
+	uint64_t value = 0;
+	const char *c = item;
+	for (; *c >= '0' && *c <= '9' && c - item < 10; c++)
+		value = value * 10 + (uint64_t)(*c - '0');
+	if (*c || value > UINT32_MAX || *count == limit)
+		return false;
+	list[(*count)++] = (uint32_t)value;
+	return true;
+}
+
+static bool take_assigned(struct settings *settings, const char *item) {
+	return take_sender(item, settings->signal_assigned, &settings->signal_assigned_count, SIGNAL_ASSIGNED_LIMIT);
+}
+
+static bool take_muted(struct settings *settings, const char *item) {
+	return take_sender(item, settings->signal_muted, &settings->signal_muted_count, SIGNAL_MUTED_LIMIT);
+}
+
+/* What is wrong with [signal], or NULL. */
+static const char *read_signal(struct settings *s, struct texts *texts) {
+	if (s->signal_enabled && !*s->signal_keys)
+		return "[signal] enabled needs keys, the file of the agency's keys";
+	if (!each_item(texts->kinds, take_kind, s))
+		return "[signal] kinds is a list of manual, light-bar, siren, vehicle-door, holster, energy-weapon, camera";
+	if (s->signal_kinds == 0)
+		s->signal_kinds = UINT32_MAX;
+	if (!each_item(texts->assigned, take_assigned, s))
+		return "[signal] assigned is a list of at most 16 senders' numbers";
+	if (!each_item(texts->muted, take_muted, s))
+		return "[signal] muted is a list of at most 16 senders' numbers";
+	return NULL;
 }
 
 /* What is wrong with them as a whole, or NULL. */
@@ -87,6 +148,7 @@ int settings_read(struct settings *ret, const char *path) {
 		.function_key = KEY_MENU,
 		.ap_frequency = 2437,
 		.idle_s = 60,
+		.signal_company = SIGNAL_COMPANY,
 		.may_start_recording = true,
 		.may_set_lights = true,
 		.may_set_sounds = true,
@@ -100,6 +162,8 @@ int settings_read(struct settings *ret, const char *path) {
 		return result;
 	}
 	const char *fault = settings_fault(&settings, &texts);
+	if (!fault)
+		fault = read_signal(&settings, &texts);
 	if (fault) {
 		log_line(LOG_LEVEL_ERROR, "config", "%s: %s", path, fault);
 		return -EINVAL;

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "pairing/limits.h"
+#include "signal/activation.h"
 
 #define SETTINGS_PATH_SIZE 108 /* as struct sockaddr_un */
 
@@ -23,6 +26,14 @@ struct settings {
 	unsigned idle_s;
 
 	char led[SETTINGS_PATH_SIZE]; /* folder under /sys/class/leds, "" for none */
+
+	bool signal_enabled;
+	bool clock_trusted; /* a clock that survives power-off: Signals are held to its time before anything has set it */
+	unsigned signal_company;
+	char signal_keys[SETTINGS_PATH_SIZE];
+	uint32_t signal_kinds; /* bit N: signal_kind N */
+	uint32_t signal_assigned[SIGNAL_ASSIGNED_LIMIT], signal_muted[SIGNAL_MUTED_LIMIT];
+	size_t signal_assigned_count, signal_muted_count;
 
 	/* What the companion's user may do. */
 	bool may_set_clock, may_start_recording, may_stop_recording, may_set_lights, may_set_sounds, may_set_video_height;

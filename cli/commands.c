@@ -2,6 +2,7 @@
 #include "cli/camera.h"
 #include "cli/companion.h"
 #include "cli/footage.h"
+#include "cli/signal.h"
 
 #define INSTANCE \
 	{ "instance", "NAME", "which camera daemon, when several run here" }
@@ -145,5 +146,27 @@ const struct cli_command cli_commands[] = {
 	  .operands_least = 1,
 	  .operands_most = 1,
 	  .run = cli_footage_export },
+	{ .group = "signal",
+	  .name = "send",
+	  .operands = "",
+	  .summary = "calls the agency's cameras near to start recording",
+	  .details = "Each camera near that is buffering, and whose policy allows this kind and sender, starts. The call is renewed\n"
+	             "every 3 seconds with a new sequence. It can only start recordings, never stop them.",
+	  .options = { { "kind", "KIND", "manual, light-bar, siren, vehicle-door, holster, energy-weapon or camera" },
+	               { "sender", "N", "this sender's number in the agency" },
+	               { "seconds", "N", "how long (1-300, default 30)" },
+	               { "keys", "FILE", "the agency's keys (default /etc/lanyard/signal.keys)" },
+	               { "adapter", "NAME", "Bluetooth adapter (default hci0)" },
+	               { "company", "N", "company identifier of the adverts (default 0xffff)" },
+	               { "state", "DIR", "where the sequence is kept (default /var/lib/lanyard/signal)" } },
+	  .run = cli_signal_send },
+	{ .group = "signal",
+	  .name = "keys",
+	  .operands = "FILE",
+	  .summary = "makes new keys, for an agency without a fleet system",
+	  .options = { { "weeks", "N", "from this week on (1-5, default 5)" } },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_signal_keys },
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

@@ -24,6 +24,7 @@ struct activation {
 	size_t near_count;
 	uint64_t near_epoch; /* the middle one */
 	bool near_valid;
+	uint64_t shift; /* added to the epoch of an untrusted clock: what the last authentic call has taught */
 	struct sender senders[SIGNAL_SENDERS_LIMIT];
 	size_t sender_count;
 	bool dirty;
@@ -74,8 +75,9 @@ static void near_refresh(struct activation *activation, uint64_t epoch) {
 	activation->near_valid = true;
 }
 
-static bool open_near(struct activation *activation, const uint8_t *bytes, uint64_t now_s, struct advert_call *call) {
-	near_refresh(activation, now_s / ADVERT_EPOCH_SECONDS);
+static bool open_near(struct activation *activation, const uint8_t *bytes, const struct activation_situation *situation,
+                      struct advert_call *call) {
+	near_refresh(activation, situation->now_s / ADVERT_EPOCH_SECONDS + (situation->clock_trusted ? 0 : activation->shift));
 	for (size_t i = 0; i < activation->near_count; i++)
 		if (advert_decode(&activation->near[i], bytes, call))
 			return true;
@@ -83,8 +85,8 @@ static bool open_near(struct activation *activation, const uint8_t *bytes, uint6
 }
 
 /* With a clock that is not to be trusted every epoch of every week we hold a key for is tried: slow, and a true Signal is never
- * missed. */
-static bool open_any(const struct activation *activation, const uint8_t *bytes, struct advert_call *call) {
+ * missed. Once one was found, the next are near it. */
+static bool open_any(struct activation *activation, const uint8_t *bytes, uint64_t now_s, struct advert_call *call) {
 	struct advert_keys keys;
 	bool opened = false;
 	for (size_t i = 0; i < activation->policy.key_count && !opened; i++) {
@@ -92,6 +94,8 @@ static bool open_any(const struct activation *activation, const uint8_t *bytes, 
 		for (uint64_t epoch = first; epoch < first + EPOCHS_PER_WEEK && !opened; epoch++) {
 			advert_keys_derive(&keys, activation->policy.keys[i].key, epoch);
 			opened = advert_decode(&keys, bytes, call);
+			if (opened)
+				activation->shift = epoch - now_s / ADVERT_EPOCH_SECONDS;
 		}
 	}
 	wipe(&keys, sizeof(keys));
@@ -130,9 +134,9 @@ static bool sequence_is_new(struct activation *activation, const struct signal_c
 
 static enum activation_verdict judge(struct activation *activation, const struct activation_situation *situation,
                                      const uint8_t *bytes, struct advert_call *call) {
-	bool opened = open_near(activation, bytes, situation->now_s, call);
-	if (!opened && !situation->clock_trusted)
-		opened = open_any(activation, bytes, call);
+	bool opened = open_near(activation, bytes, situation, call);
+	if (!opened && !situation->clock_trusted && !situation->hurried)
+		opened = open_any(activation, bytes, situation->now_s, call);
 	if (!opened)
 		return ACTIVATION_FORGED;
 	if (call->type == ADVERT_SLATE)

@@ -283,7 +283,9 @@ static void le_set_scan_parameters(const struct command *command) {
 }
 
 static void le_set_scan(const struct command *command) {
-	command->controller->scan.enabled = command->parameters[0];
+	if (command->controller->scan.enabled != (command->parameters[0] & 1))
+		printf("hci%u %s\n", command->controller->index, command->parameters[0] & 1 ? "scanning" : "not scanning");
+	command->controller->scan.enabled = command->parameters[0] & 1;
 	command->controller->scan.filter_duplicates = command->parameters[1];
 	command->controller->scan.seen_count = 0;
 	done(command, 0);

@@ -4,6 +4,8 @@
  *   unplug N      hciN is pulled out
  *   away N        hciN is out of range: nothing arrives, connections end by supervision timeout at both ends
  *   near N        hciN is back
+ *   say N HEX     hciN hears an advert with this data (hexadecimal, whole AD structures) from a random address, once
+ *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
  *
  * Adapter N has the public address 00:AA:01:00:00:NN, whichever number it is plugged as. Ends at the end of input or a signal. */
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,9 +51,58 @@ static int plug(struct air *air) {
 	return 0;
 }
 
+/* --- adverts of nobody ---------------------------------------------------------------------------------------------------- */
+
+static void say(struct controller *controller, const uint8_t *data, uint8_t length) {
+	struct address from = { .type = 1 };
+
+	if (getrandom(from.bytes, sizeof(from.bytes), 0) == (ssize_t)sizeof(from.bytes) && controller->scan.enabled)
+		controller_report(controller, ADVERT_SILENT, &from, data, length);
+}
+
+static int say_hex(struct controller *controller, const char *hex) {
+	uint8_t data[ADVERT_DATA_SIZE];
+	uint8_t length = 0;
+	unsigned value;
+
+	while (length < sizeof(data) && sscanf(hex + 2 * length, "%2x", &value) == 1)
+		data[length++] = (uint8_t)value;
+	if (length == 0 || hex[2 * length])
+		return -EINVAL;
+	say(controller, data, length);
+	return 0;
+}
+
+static struct {
+	struct controller *controller;
+	unsigned rate, left, said;
+	uint64_t since_us;
+} junk;
+
+static void run_junk(uint64_t now) {
+	uint64_t due = (now - junk.since_us) * junk.rate / 1000000;
+
+	for (; junk.left > 0 && junk.said < due; junk.said++, junk.left--) {
+		/* Manufacturer data of company ff ff, format 1, tag and ciphertext. */
+		uint8_t data[28] = { 27, 0xff, 0xff, 0xff, 0x01 };
+
+		if (getrandom(data + 5, sizeof(data) - 5, 0) < 0)
+			break;
+		say(junk.controller, data, sizeof(data));
+		if (junk.left == 1)
+			printf("junk done after %llu ms\n", (unsigned long long)(now - junk.since_us) / 1000);
+	}
+}
+
+static uint64_t junk_deadline(void) {
+	return junk.left == 0 ? UINT64_MAX : junk.since_us + (junk.said + 1) * 1000000ull / junk.rate;
+}
+
 static void unplug(struct air *air, struct controller *controller) {
 	close(controller->file);
 	controller->file = -1;
+	if (junk.controller == controller)
+		junk.left = 0;
 	air_unplugged(air, controller, now_us());
 	printf("hci%u unplugged\n", controller->index);
 }
@@ -58,7 +110,7 @@ static void unplug(struct air *air, struct controller *controller) {
 /* 0, -EINVAL for a line that is no command, -ENODEV, or what plug() returns. */
 static int run_line(struct air *air, const char *line) {
 	char verb[8];
-	unsigned index;
+	unsigned index, rate, count;
 
 	if (!strcmp(line, "plug"))
 		return plug(air);
@@ -73,7 +125,15 @@ static int run_line(struct air *air, const char *line) {
 			unplug(air, controller);
 		else if (!strcmp(verb, "away") || !strcmp(verb, "near"))
 			air_away(air, controller, verb[0] == 'a', now_us());
-		else
+		else if (!strcmp(verb, "say") && strchr(line + 4, ' '))
+			return say_hex(controller, strchr(line + 4, ' ') + 1);
+		else if (!strcmp(verb, "junk") && sscanf(line, "junk %*u %u %u", &rate, &count) == 2 && rate > 0) {
+			junk.controller = controller;
+			junk.rate = rate;
+			junk.left = count;
+			junk.said = 0;
+			junk.since_us = now_us();
+		} else
 			return -EINVAL;
 		return 0;
 	}
@@ -119,7 +179,9 @@ int main(void) {
 	setlinebuf(stdout);
 	for (;;) {
 		struct pollfd files[1 + CONTROLLERS] = { { .fd = STDIN_FILENO, .events = POLLIN } };
-		uint64_t now = now_us(), deadline = air_deadline(&air);
+		uint64_t now = now_us(), deadline = air_deadline(&air), next_junk = junk_deadline();
+		if (next_junk < deadline)
+			deadline = next_junk;
 		int timeout = deadline == UINT64_MAX ? -1 : deadline <= now ? 0 : (int)((deadline - now + 999) / 1000);
 
 		for (size_t i = 0; i < CONTROLLERS; i++)
@@ -130,6 +192,8 @@ int main(void) {
 			if (files[1 + i].revents && air.controller[i].file == files[1 + i].fd)
 				read_kernel(&air, &air.controller[i]);
 		air_run(&air, now_us());
+		if (junk.left > 0)
+			run_junk(now_us());
 		if (files[0].revents && read_commands(&air) < 0)
 			return 0;
 	}

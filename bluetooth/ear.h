@@ -1,0 +1,33 @@
+/* Hears one company's manufacturer data on the air, every advert of it, past bluetoothd: the kernel hands a raw HCI socket what the
+ * controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the socket's buffer. bluetoothd's signals
+ * would lose a quarter at 1,000 adverts a second; this loses none at ten times that. Scanning itself is passive_scan.h's. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "bluetooth/advert_report.h"
+
+struct ear;
+
+struct ear_config {
+	unsigned adapter;    /* N of hciN */
+	uint16_t company;    /* company identifier of the manufacturer data */
+	uint8_t header;      /* its first byte */
+	size_t length;       /* of the data after the identifier, header included; others are not told */
+	size_t batch;        /* adverts told in one turn of the loop at most, so that nothing else starves */
+	size_t buffer_bytes; /* of the socket; a burst that does not fit is lost */
+};
+
+struct ear_callbacks {
+	/* From the loop; the ear may be freed inside. `data` is config.length bytes, a stranger's, valid during the call. */
+	void (*heard)(void *context, const struct advert_report *report, const uint8_t *data);
+	/* The adapter is gone, or the socket failed. Nothing follows; free it, and make another when the adapter is back. */
+	void (*failed)(void *context, int error);
+};
+
+/* Needs CAP_NET_RAW. 0 or a negative errno. */
+int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, const struct ear_callbacks *callbacks, void *context);
+/* NULL is allowed. */
+void ear_free(struct ear *ear);

@@ -1,0 +1,254 @@
+#include "cam-radio/signal_listener.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "cam-radio/deadline.h"
+#include "cam-radio/recorder.h"
+#include "pairing/limits.h"
+#include "signal/activation.h"
+#include "signal/group_keys.h"
+
+#define MEMORY_FILE "signals"
+#define SOURCES 32
+#define TOLD_AGAIN_US (60 * SECOND_US)
+/* While the clock is a guess: so many adverts a second that no near epoch opens are tried with all. A sender repeats for half a minute, so
+ * that a flood of junk delays a true call and hides none. */
+#define SEARCHES_PER_SECOND 10
+#define REASON_SIZE 33 /* the recorder's limit and the end */
+#define DETAIL_SIZE 96
+
+/* Who was told about lately. Strangers choose their addresses, so the table is small and the oldest makes room: at worst a line a minute
+ * becomes a line for each of many addresses, and the line for all together (`lines`) bounds that too. */
+struct source {
+	uint8_t address[6];
+	enum activation_verdict verdict;
+	uint64_t told_us;
+};
+
+struct signal_listener {
+	sd_event *event;
+	struct signal_listener_config config;
+	struct activation *activation;
+	struct recorder_call *call;
+	struct source sources[SOURCES];
+	uint64_t minute_us; /* start of the minute in which `lines` were logged */
+	unsigned lines;
+	uint64_t second_us; /* start of the second in which `searches` were made */
+	unsigned searches;
+};
+
+/* --- memory of sequences --- */
+
+static void load_memory(struct signal_listener *l) {
+	uint8_t bytes[ACTIVATION_MEMORY_SIZE];
+	size_t length;
+	int r = file_read(l->config.folder, MEMORY_FILE, bytes, sizeof(bytes), &length);
+	if (r == -ENOENT)
+		return;
+	if (r == 0)
+		r = activation_load(l->activation, bytes, length);
+	if (r == 0)
+		return;
+	/* Sequences of the last minute could start a recording once more: annoying, and better than a camera that hears nothing. */
+	log_line(LOG_LEVEL_ERROR, "signal", "the memory of sequences is damaged (%s) and set aside", strerror(-r));
+	r = file_set_aside(l->config.layer, l->config.folder, MEMORY_FILE);
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "it could not be set aside: %s", strerror(-r));
+}
+
+static void save_memory(struct signal_listener *l) {
+	uint8_t bytes[ACTIVATION_MEMORY_SIZE];
+	if (!activation_is_dirty(l->activation))
+		return;
+	size_t length = activation_save(l->activation, bytes);
+	int r = file_replace(l->config.layer, l->config.folder, MEMORY_FILE, bytes, length);
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "the memory of sequences could not be stored: %s", strerror(-r));
+}
+
+/* --- starting --- */
+
+static void on_started(void *context, enum reason reason, const struct recorder_answer *answer) {
+	struct signal_listener *l = context;
+	l->call = NULL;
+	if (reason != REASON_OK)
+		log_reason(LOG_LEVEL_ERROR, "signal", reason, "the recorder did not start");
+	else
+		log_line(LOG_LEVEL_NOTICE, "signal", "recording %s started", answer->id);
+}
+
+static void start(struct signal_listener *l, const struct signal_call *call, bool time_verified) {
+	char reason[REASON_SIZE], source[DETAIL_SIZE];
+	l->config.counters->value[COUNTER_SIGNALS_STARTED]++;
+	snprintf(reason, sizeof(reason), "signal:%s", signal_kind_name(call->kind));
+	snprintf(source, sizeof(source), "sender %" PRIu32 ", sequence %" PRIu32 ", %s", call->sender, call->sequence,
+	         time_verified ? "time verified" : "time unverified");
+	log_line(LOG_LEVEL_NOTICE, "signal", "%s called: %s", signal_kind_name(call->kind), source);
+	if (l->call) /* under way already, for another sender */
+		return;
+	int r = recorder_start(l->config.recorder, &l->call, reason, source, NULL, on_started, l);
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "the recorder could not be asked: %s", strerror(-r));
+}
+
+/* --- what is counted and told --- */
+
+static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict) {
+	uint64_t now_us = loop_now_us(l->event);
+	struct source *oldest = &l->sources[0];
+	if (now_us - l->minute_us >= TOLD_AGAIN_US) {
+		l->minute_us = now_us;
+		l->lines = 0;
+	}
+	for (size_t i = 0; i < SOURCES; i++) {
+		struct source *source = &l->sources[i];
+		if (source->told_us > 0 && source->verdict == verdict && memcmp(source->address, address, sizeof(source->address)) == 0 &&
+		    now_us - source->told_us < TOLD_AGAIN_US)
+			return false;
+		if (source->told_us < oldest->told_us)
+			oldest = source;
+	}
+	if (l->lines >= SOURCES)
+		return false;
+	l->lines++;
+	*oldest = (struct source){ .verdict = verdict, .told_us = now_us };
+	memcpy(oldest->address, address, sizeof(oldest->address));
+	return true;
+}
+
+static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const struct advert_call *call) {
+	if (!may_tell(l, address, verdict))
+		return;
+	const uint8_t *a = address;
+	char who[48] = "";
+	if (verdict != ACTIVATION_FORGED)
+		snprintf(who, sizeof(who), " %s of sender %" PRIu32, signal_kind_name(call->signal.kind), call->signal.sender);
+	log_line(verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal",
+	         "%s:%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who, a[5], a[4], a[3], a[2], a[1], a[0]);
+}
+
+static enum counter counter_of(enum activation_verdict verdict) {
+	switch (verdict) {
+	case ACTIVATION_FORGED:
+		return COUNTER_SIGNALS_FORGED;
+	case ACTIVATION_REPLAYED:
+		return COUNTER_SIGNALS_REPLAYED;
+	case ACTIVATION_STALE:
+		return COUNTER_SIGNALS_STALE;
+	case ACTIVATION_START:
+	case ACTIVATION_START_TIME_UNVERIFIED:
+	case ACTIVATION_SLATE:
+	case ACTIVATION_DISABLED:
+	case ACTIVATION_UNASSIGNED:
+	case ACTIVATION_MUTED:
+	case ACTIVATION_NOT_BUFFERING:
+	case ACTIVATION_VERDICTS:
+		break;
+	}
+	return COUNTER_SIGNALS_REFUSED;
+}
+
+static bool is_hurried(struct signal_listener *l) {
+	uint64_t now_us = loop_now_us(l->event);
+	if (now_us - l->second_us >= SECOND_US) {
+		l->second_us = now_us;
+		l->searches = 0;
+	}
+	return l->searches >= SEARCHES_PER_SECOND;
+}
+
+void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]) {
+	struct activation_situation situation = {
+		.bluetooth_enabled = true,
+		.buffering = recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING,
+		.hurried = is_hurried(l),
+	};
+	struct advert_call call = { 0 };
+	situation.now_s = l->config.clock(&situation.clock_trusted);
+	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
+	enum activation_verdict verdict = activation_judge(l->activation, &situation, bytes, &call);
+	if (verdict == ACTIVATION_FORGED && !situation.clock_trusted)
+		l->searches++;
+	switch (verdict) {
+	case ACTIVATION_START:
+	case ACTIVATION_START_TIME_UNVERIFIED:
+		start(l, &call.signal, verdict == ACTIVATION_START);
+		break;
+	case ACTIVATION_SLATE:
+		break;
+	case ACTIVATION_FORGED:
+	case ACTIVATION_REPLAYED:
+	case ACTIVATION_STALE:
+	case ACTIVATION_DISABLED:
+	case ACTIVATION_UNASSIGNED:
+	case ACTIVATION_MUTED:
+	case ACTIVATION_NOT_BUFFERING:
+		l->config.counters->value[counter_of(verdict)]++;
+		/* A sender repeats each call many times; that is no replay worth a line once the call has been acted upon. */
+		tell(l, address, verdict, &call);
+		break;
+	case ACTIVATION_VERDICTS:
+		break;
+	}
+	save_memory(l);
+}
+
+/* --- life --- */
+
+static int set_policy(struct signal_listener *l) {
+	const struct settings *s = l->config.settings;
+	struct activation_policy policy = {
+		.enabled = s->signal_enabled,
+		.kinds = s->signal_kinds,
+		.assigned_only = s->signal_assigned_count > 0,
+		.assigned_count = s->signal_assigned_count,
+		.muted_count = s->signal_muted_count,
+	};
+	memcpy(policy.assigned, s->signal_assigned, sizeof(policy.assigned));
+	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
+	bool trusted;
+	int r = 0;
+	if (s->signal_enabled)
+		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys, &policy.key_count);
+	if (r == 0)
+		activation_set_policy(l->activation, &policy);
+	wipe(&policy, sizeof(policy));
+	return r;
+}
+
+int signal_listener_new(struct signal_listener **ret, sd_event *event, const struct signal_listener_config *config) {
+	struct signal_listener *l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->event = event;
+	l->config = *config;
+	int r = activation_new(&l->activation);
+	if (r == 0)
+		r = set_policy(l);
+	if (r < 0) {
+		signal_listener_free(l);
+		return r;
+	}
+	load_memory(l);
+	*ret = l;
+	return 0;
+}
+
+void signal_listener_free(struct signal_listener *l) {
+	if (!l)
+		return;
+	recorder_call_cancel(l->call);
+	activation_free(l->activation);
+	free(l);
+}
+
+bool signal_listener_wants(const struct signal_listener *l) {
+	return l->config.settings->signal_enabled &&
+	       recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING;
+}

@@ -1,0 +1,35 @@
+/* What the camera does about Signal adverts: judges each by the rules of signal/activation.h, starts a recording for those that may, and
+ * remembers their sequences across restarts. Signal can only start, never stop. What strangers send costs a counter and, once a minute for
+ * each source, a line in the log. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "base/file.h"
+#include "cam-radio/counters.h"
+#include "cam-radio/settings.h"
+#include "signal/advert.h"
+
+struct recorder;
+struct signal_listener;
+
+struct signal_listener_config {
+	const struct settings *settings;
+	struct recorder *recorder;
+	struct counters *counters;
+	const struct file_layer *layer;
+	int folder; /* where the memory of sequences is kept */
+	/* Seconds since 1970-01-01 UTC, and whether that is more than a guess. */
+	uint64_t (*clock)(bool *ret_trusted);
+};
+
+/* Everything in the configuration outlives it. 0 or a negative errno: the keys cannot be read, or no memory. */
+int signal_listener_new(struct signal_listener **ret, sd_event *event, const struct signal_listener_config *config);
+/* NULL is allowed. */
+void signal_listener_free(struct signal_listener *listener);
+/* Whether anything heard now could start a recording: Signal is enabled and the recorder is buffering. Scanning costs power otherwise. */
+bool signal_listener_wants(const struct signal_listener *listener);
+/* One advert of our company and format. address: least significant byte first. */
+void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]);

@@ -1,0 +1,126 @@
+#include "signal/group_keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+#define FILE_LIMIT 65536
+#define KEY_DIGITS (2 * ADVERT_KEY_SIZE)
+
+static bool is_space(char c) {
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* One line without its end: nothing, or a week and a key. -EINVAL. */
+static int parse_line(const char *at, const char *end, bool *ret_is_key, struct group_key *ret) {
+	*ret_is_key = false;
+	while (at < end && is_space(*at))
+		at++;
+	while (end > at && is_space(end[-1]))
+		end--;
+	if (at == end || *at == '#')
+		return 0;
+	uint64_t week = 0;
+	const char *digits = at;
+	for (; at < end && *at >= '0' && *at <= '9' && at - digits < 10; at++)
+		week = week * 10 + (uint64_t)(*at - '0');
+	if (at == digits || week > UINT32_MAX || at == end || !is_space(*at))
+		return -EINVAL;
+	while (at < end && is_space(*at))
+		at++;
+	if (end - at != KEY_DIGITS)
+		return -EINVAL;
+	char text[KEY_DIGITS + 1];
+	memcpy(text, at, KEY_DIGITS);
+	text[KEY_DIGITS] = '\0';
+	int r = hex_decode(ret->key, ADVERT_KEY_SIZE, text);
+	wipe(text, sizeof(text));
+	ret->week = (uint32_t)week;
+	*ret_is_key = r == 0;
+	return r;
+}
+
+int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count, unsigned *ret_line) {
+	size_t count = 0;
+	unsigned line = 0;
+	for (const char *at = text, *end = text + length; at < end;) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		struct group_key key;
+		bool is_key;
+		line++;
+		int r = parse_line(at, stop ? stop : end, &is_key, &key);
+		at = stop ? stop + 1 : end;
+		if (r == 0 && is_key && key.week + 1 >= week_now && key.week < week_now + GROUP_KEYS_LIMIT - 1) {
+			for (size_t i = 0; i < count; i++)
+				if (keys[i].week == key.week)
+					r = -E2BIG;
+			if (count == GROUP_KEYS_LIMIT)
+				r = -E2BIG;
+			if (r == 0)
+				keys[count++] = key;
+		}
+		wipe(&key, sizeof(key));
+		if (r < 0) {
+			wipe(keys, count * sizeof(*keys));
+			*ret_line = line;
+			return r;
+		}
+	}
+	*ret_count = count;
+	return 0;
+}
+
+/* The whole file, in memory to be wiped. */
+static int read_text(const char *path, char *text, size_t *ret_length) {
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (file < 0)
+		return -errno;
+	struct stat status;
+	int r = fstat(file, &status) < 0 ? -errno : 0;
+	if (r == 0 && !S_ISREG(status.st_mode))
+		r = -EINVAL;
+	if (r == 0 && (status.st_mode & S_IRWXO))
+		r = -EPERM;
+	size_t length = 0;
+	while (r == 0 && length < FILE_LIMIT) {
+		ssize_t got = read(file, text + length, FILE_LIMIT - length);
+		if (got < 0 && errno != EINTR)
+			r = -errno;
+		if (got == 0)
+			break;
+		if (got > 0)
+			length += (size_t)got;
+	}
+	close(file);
+	*ret_length = length;
+	return r == 0 && length == FILE_LIMIT ? -EFBIG : r;
+}
+
+int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count) {
+	char *text = malloc(FILE_LIMIT);
+	if (!text)
+		return -ENOMEM;
+	size_t length = 0;
+	unsigned line = 0;
+	int r = read_text(path, text, &length);
+	if (r == 0)
+		r = group_keys_parse(text, length, week_now, keys, ret_count, &line);
+	wipe(text, FILE_LIMIT);
+	free(text);
+	if (r == 0 && *ret_count == 0)
+		log_line(LOG_LEVEL_WARNING, "signal", "%s has no key for this week: no Signal can be heard until it has one", path);
+	else if (r == -EPERM)
+		log_line(LOG_LEVEL_ERROR, "signal", "%s may be read by everybody: chmod 640 or less, and make new keys", path);
+	else if (line > 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "%s:%u: %s", path, line,
+		         r == -E2BIG ? "a second key for this week" : "expected a week's number and 64 hexadecimal digits");
+	else if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "%s: %s", path, strerror(-r));
+	return r;
+}

@@ -1,0 +1,274 @@
+/* What the camera does about Signal adverts, with a recorder of the test's own: starts, refusals, what is counted and logged, the memory of
+ * sequences across restarts, and a clock that is a guess. */
+#include "cam-radio/signal_listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "cam-radio/recorder.h"
+#include "crypto/crypto.h"
+#include "fake_recorder.h"
+#include "signal/activation.h"
+#include "unit.h"
+#include "world.h"
+
+#define NOW_S 1800000000u
+
+static const uint8_t somebody[6] = { 6, 5, 4, 3, 2, 1 };
+static uint64_t now_s;
+static bool trusted;
+
+static uint64_t fake_clock(bool *ret_trusted) {
+	*ret_trusted = trusted;
+	return now_s;
+}
+
+struct fixture {
+	sd_event *event;
+	char folder[32], keys[64];
+	int state;
+	uint8_t key[ADVERT_KEY_SIZE];
+	struct bus_daemon daemon;
+	struct fake_recorder fake;
+	sd_bus *bus;
+	struct recorder *recorder;
+	struct settings settings;
+	struct counters counters;
+	struct signal_listener *listener;
+};
+
+static void on_changed(void *context) {
+	(void)context;
+}
+
+static void on_recording_changed(void *context, const char *id) {
+	(void)context, (void)id;
+}
+
+static const struct recorder_callbacks recorder_handlers = { .changed = on_changed, .recording_changed = on_recording_changed };
+
+static void write_keys(struct fixture *f, mode_t mode) {
+	char digits[2 * ADVERT_KEY_SIZE + 1];
+	FILE *file = fopen(f->keys, "w");
+	assert_non_null(file);
+	hex_encode(digits, f->key, sizeof(f->key));
+	fprintf(file, "# keys of a test\n%u %s\n", NOW_S / WEEK_SECONDS, digits);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(f->keys, mode), 0);
+}
+
+static int open_listener(struct fixture *f) {
+	const struct signal_listener_config config = { .settings = &f->settings,
+		                                       .recorder = f->recorder,
+		                                       .counters = &f->counters,
+		                                       .layer = file_layer_system(),
+		                                       .folder = f->state,
+		                                       .clock = fake_clock };
+	return signal_listener_new(&f->listener, f->event, &config);
+}
+
+static void wait_state(struct fixture *f, const char *state) {
+	fake_recorder_set_state(&f->fake, state);
+	WAIT_FOR(f, 5, strcmp(recorder_state_name(f->recorder), state) == 0);
+}
+
+static int set_up(void **state) {
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	assert_int_equal(crypto_start(), 0);
+	now_s = NOW_S;
+	trusted = true;
+	memset(f->key, 7, sizeof(f->key));
+	strcpy(f->folder, "/tmp/lanyard-signals.XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	snprintf(f->keys, sizeof(f->keys), "%s/keys", f->folder);
+	write_keys(f, 0600);
+	f->state = folder_open(f->folder);
+	assert_true(f->state >= 0);
+	assert_true(sd_event_new(&f->event) >= 0);
+	bus_daemon_start(&f->daemon);
+	fake_recorder_init(&f->fake, f->event, &f->daemon);
+	fake_recorder_run(&f->fake);
+	f->bus = bus_daemon_connect(&f->daemon, f->event);
+	assert_int_equal(recorder_new(&f->recorder, f->bus, NULL, &recorder_handlers, f), 0);
+	f->settings = (struct settings){ .signal_enabled = true, .signal_kinds = UINT32_MAX };
+	strcpy(f->settings.signal_keys, f->keys);
+	assert_int_equal(open_listener(f), 0);
+	wait_state(f, "buffering");
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state) {
+	struct fixture *f = *state;
+	char command[64];
+	signal_listener_free(f->listener);
+	recorder_free(f->recorder);
+	sd_bus_flush_close_unref(f->bus);
+	fake_recorder_die(&f->fake);
+	bus_daemon_stop(&f->daemon);
+	sd_event_unref(f->event);
+	close(f->state);
+	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static void hear(struct fixture *f, uint32_t sender, uint32_t sequence, uint64_t time_s, enum signal_kind kind) {
+	struct advert_keys keys;
+	uint8_t bytes[ADVERT_SIZE];
+	const struct advert_call call = { ADVERT_SIGNAL, { .signal = { sender, sequence, (uint32_t)time_s, kind } } };
+	advert_keys_derive(&keys, f->key, time_s / ADVERT_EPOCH_SECONDS);
+	advert_encode(&keys, &call, bytes);
+	signal_listener_hear(f->listener, somebody, bytes);
+}
+
+static uint64_t count(const struct fixture *f, enum counter counter) {
+	return f->counters.value[counter];
+}
+
+static void test_starts(void **state) {
+	struct fixture *f = *state;
+	assert_true(signal_listener_wants(f->listener));
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+	assert_string_equal(f->fake.last_reason, "signal:holster");
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	wait_state(f, "event");
+	assert_false(signal_listener_wants(f->listener));
+	hear(f, 7, 2, NOW_S, SIGNAL_HOLSTER); /* starts nothing twice */
+	assert_int_equal(count(f, COUNTER_SIGNALS_REFUSED), 1);
+	wait_state(f, "off");
+	assert_false(signal_listener_wants(f->listener));
+	hear(f, 7, 3, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_REFUSED), 2);
+	assert_int_equal(f->fake.starts, 1);
+}
+
+static void test_refuses(void **state) {
+	struct fixture *f = *state;
+	uint8_t junk[ADVERT_SIZE] = { ADVERT_HEADER, 1, 2, 3 };
+	for (unsigned i = 0; i < 1000; i++) {
+		junk[9] = (uint8_t)i;
+		signal_listener_hear(f->listener, somebody, junk);
+	}
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 1000);
+	f->settings.signal_kinds = 1u << SIGNAL_SIREN;
+	f->settings.signal_muted[f->settings.signal_muted_count++] = 9;
+	signal_listener_free(f->listener);
+	assert_int_equal(open_listener(f), 0);
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER); /* a kind that is off */
+	hear(f, 9, 1, NOW_S, SIGNAL_SIREN);   /* muted */
+	assert_int_equal(count(f, COUNTER_SIGNALS_REFUSED), 2);
+	hear(f, 8, 1, NOW_S - 61, SIGNAL_SIREN);
+	hear(f, 8, 2, NOW_S + 61, SIGNAL_SIREN);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STALE), 2);
+	assert_int_equal(f->fake.starts, 0);
+	hear(f, 8, 3, NOW_S + 59, SIGNAL_SIREN);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+}
+
+/* The sequence is on the disk before the recorder is even asked: a restart in the same moment does not make it new again. */
+static void test_remembers(void **state) {
+	struct fixture *f = *state;
+	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
+	signal_listener_free(f->listener);
+	assert_int_equal(open_listener(f), 0);
+	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
+	hear(f, 7, 4, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_REPLAYED), 2);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	hear(f, 7, 6, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
+}
+
+static void test_damaged_memory(void **state) {
+	struct fixture *f = *state;
+	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
+	signal_listener_free(f->listener);
+	int file = openat(f->state, "signals", O_WRONLY | O_CLOEXEC);
+	assert_true(file >= 0);
+	assert_int_equal(pwrite(file, "x", 1, 13), 1);
+	close(file);
+	assert_int_equal(open_listener(f), 0); /* hears on; what was damaged is kept aside */
+	assert_int_equal(faccessat(f->state, "signals.damaged-1", F_OK, 0), 0);
+	hear(f, 7, 6, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
+}
+
+static void test_keys(void **state) {
+	struct fixture *f = *state;
+	signal_listener_free(f->listener);
+	f->listener = NULL;
+	write_keys(f, 0644);
+	assert_int_equal(open_listener(f), -EPERM);
+	write_keys(f, 0640);
+	assert_int_equal(open_listener(f), 0);
+	signal_listener_free(f->listener);
+	f->listener = NULL;
+	assert_int_equal(unlink(f->keys), 0);
+	assert_int_equal(open_listener(f), -ENOENT);
+	f->settings.signal_enabled = false; /* then nobody needs them */
+	assert_int_equal(open_listener(f), 0);
+	assert_false(signal_listener_wants(f->listener));
+}
+
+/* Days off: all epochs of the weeks we hold keys for are tried, the call counts, and the next one is found at once. A flood of junk makes
+ * the listener hurry, and costs a true call no more than its next repeats. */
+static void test_clock_is_a_guess(void **state) {
+	struct fixture *f = *state;
+	uint64_t days = 2 * 24 * 3600, start = NOW_S / WEEK_SECONDS * (uint64_t)WEEK_SECONDS + 3600;
+	uint8_t junk[ADVERT_SIZE] = { ADVERT_HEADER };
+	trusted = false;
+	now_s = start;
+	f->fake.error = "org.lanyard.Error.Busy"; /* it stays where it is */
+	hear(f, 7, 1, start + days, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	for (unsigned i = 0; i < 200; i++) {
+		junk[1] = (uint8_t)i;
+		signal_listener_hear(f->listener, somebody, junk);
+	}
+	hear(f, 7, 2, start + days + 5, SIGNAL_HOLSTER); /* near what the last one taught */
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
+	hear(f, 8, 1, start + 2 * days, SIGNAL_HOLSTER); /* far, in a hurry: not now */
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
+	uint64_t from_us = world_now_us();
+	while (count(f, COUNTER_SIGNALS_STARTED) < 3 && world_now_us() < from_us + 5000000) {
+		assert_true(sd_event_run(f->event, 100000) >= 0);
+		hear(f, 8, 1, start + 2 * days, SIGNAL_HOLSTER);
+	}
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 3);
+}
+
+/* The recorder is gone, or refuses: nothing is stuck, and the next call is asked again. */
+static void test_recorder_trouble(void **state) {
+	struct fixture *f = *state;
+	f->fake.error = "org.lanyard.Error.DiskFull";
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	for (unsigned i = 0; i < 20; i++)
+		assert_true(sd_event_run(f->event, 10000) >= 0);
+	f->fake.error = NULL;
+	hear(f, 7, 2, NOW_S, SIGNAL_HOLSTER);
+	WAIT_FOR(f, 5, f->fake.starts >= 1);
+	fake_recorder_die(&f->fake);
+	WAIT_FOR(f, 5, strcmp(recorder_state_name(f->recorder), "unknown") == 0);
+	assert_false(signal_listener_wants(f->listener));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged_memory, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clock_is_a_guess, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_recorder_trouble, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
