@@ -90,8 +90,6 @@ static void start(struct signal_listener *l, const struct signal_call *call, boo
 	snprintf(source, sizeof(source), "sender %" PRIu32 ", sequence %" PRIu32 ", %s", call->sender, call->sequence,
 	         time_verified ? "time verified" : "time unverified");
 	log_line(LOG_LEVEL_NOTICE, "signal", "%s called: %s", signal_kind_name(call->kind), source);
-	if (l->call) /* under way already, for another sender */
-		return;
 	int r = recorder_start(l->config.recorder, &l->call, reason, source, NULL, on_started, l);
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "signal", "the recorder could not be asked: %s", strerror(-r));
@@ -144,6 +142,7 @@ static enum counter counter_of(enum activation_verdict verdict) {
 	case ACTIVATION_START:
 	case ACTIVATION_START_TIME_UNVERIFIED:
 	case ACTIVATION_SLATE:
+	case ACTIVATION_REPEATED:
 	case ACTIVATION_DISABLED:
 	case ACTIVATION_UNASSIGNED:
 	case ACTIVATION_MUTED:
@@ -166,7 +165,8 @@ static bool is_hurried(struct signal_listener *l) {
 void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]) {
 	struct activation_situation situation = {
 		.bluetooth_enabled = true,
-		.buffering = recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING,
+		/* Once the recorder was asked, it is as good as recording: a second call would be told as a second start. */
+		.buffering = recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING && !l->call,
 		.hurried = is_hurried(l),
 	};
 	struct advert_call call = { 0 };
@@ -181,6 +181,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], c
 		start(l, &call.signal, verdict == ACTIVATION_START);
 		break;
 	case ACTIVATION_SLATE:
+	case ACTIVATION_REPEATED:
 		break;
 	case ACTIVATION_FORGED:
 	case ACTIVATION_REPLAYED:
@@ -190,7 +191,6 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], c
 	case ACTIVATION_MUTED:
 	case ACTIVATION_NOT_BUFFERING:
 		l->config.counters->value[counter_of(verdict)]++;
-		/* A sender repeats each call many times; that is no replay worth a line once the call has been acted upon. */
 		tell(l, address, verdict, &call);
 		break;
 	case ACTIVATION_VERDICTS:

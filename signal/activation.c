@@ -109,18 +109,22 @@ static bool listed(const uint32_t *list, size_t count, uint32_t id) {
 	return false;
 }
 
-/* Remembers the sequence; false when it is not new. */
-static bool sequence_is_new(struct activation *activation, const struct signal_call *call, uint64_t now_s) {
+enum sequence { SEQUENCE_NEW, SEQUENCE_REPEATED, SEQUENCE_OLD };
+
+/* Remembers a new one. */
+static enum sequence take_sequence(struct activation *activation, const struct signal_call *call, uint64_t now_s) {
 	struct sender *oldest = NULL;
 	for (size_t i = 0; i < activation->sender_count; i++) {
 		struct sender *sender = &activation->senders[i];
 		if (sender->id == call->sender) {
+			if (call->sequence == sender->sequence && now_s - sender->heard_s <= SIGNAL_REPEAT_S)
+				return SEQUENCE_REPEATED;
 			if (call->sequence <= sender->sequence)
-				return false;
+				return SEQUENCE_OLD;
 			sender->sequence = call->sequence;
 			sender->heard_s = now_s;
 			activation->dirty = true;
-			return true;
+			return SEQUENCE_NEW;
 		}
 		if (!oldest || sender->heard_s < oldest->heard_s)
 			oldest = sender;
@@ -129,7 +133,7 @@ static bool sequence_is_new(struct activation *activation, const struct signal_c
 	        activation->sender_count < SIGNAL_SENDERS_LIMIT ? &activation->senders[activation->sender_count++] : oldest;
 	*room = (struct sender){ .id = call->sender, .sequence = call->sequence, .heard_s = now_s };
 	activation->dirty = true;
-	return true;
+	return SEQUENCE_NEW;
 }
 
 static enum activation_verdict judge(struct activation *activation, const struct activation_situation *situation,
@@ -143,8 +147,9 @@ static enum activation_verdict judge(struct activation *activation, const struct
 		return ACTIVATION_SLATE;
 	const struct signal_call *signal = &call->signal;
 	const struct activation_policy *policy = &activation->policy;
-	if (!sequence_is_new(activation, signal, situation->now_s))
-		return ACTIVATION_REPLAYED;
+	enum sequence sequence = take_sequence(activation, signal, situation->now_s);
+	if (sequence != SEQUENCE_NEW)
+		return sequence == SEQUENCE_REPEATED ? ACTIVATION_REPEATED : ACTIVATION_REPLAYED;
 	uint64_t apart =
 	        signal->time_s > situation->now_s ? signal->time_s - situation->now_s : situation->now_s - signal->time_s;
 	if (situation->clock_trusted && apart > SIGNAL_CLOCK_SLACK_S)
@@ -178,7 +183,7 @@ const char *activation_verdict_name(enum activation_verdict verdict) {
 	static const char *const names[ACTIVATION_VERDICTS] = {
 		[ACTIVATION_START] = "start",       [ACTIVATION_START_TIME_UNVERIFIED] = "start-time-unverified",
 		[ACTIVATION_SLATE] = "slate",       [ACTIVATION_FORGED] = "forged",
-		[ACTIVATION_REPLAYED] = "replayed", [ACTIVATION_STALE] = "stale",
+		[ACTIVATION_REPEATED] = "repeated", [ACTIVATION_REPLAYED] = "replayed", [ACTIVATION_STALE] = "stale",
 		[ACTIVATION_DISABLED] = "disabled", [ACTIVATION_UNASSIGNED] = "unassigned",
 		[ACTIVATION_MUTED] = "muted",       [ACTIVATION_NOT_BUFFERING] = "not-buffering",
 	};

@@ -13,6 +13,8 @@
 #define GROUP_KEYS_LIMIT 6
 #define WEEK_SECONDS (7u * 24 * 3600)
 #define SIGNAL_CLOCK_SLACK_S 60
+/* A sender says each call many times until it renews it: no news, and no replay either. */
+#define SIGNAL_REPEAT_S 10
 #define SIGNAL_SENDERS_LIMIT 256 /* sequences remembered; the one heard longest ago makes room */
 #define SIGNAL_ASSIGNED_LIMIT 16
 #define SIGNAL_MUTED_LIMIT 16
@@ -39,6 +41,7 @@ enum activation_verdict {
 	ACTIVATION_START_TIME_UNVERIFIED, /* start, and say so: this camera's clock is not trusted */
 	ACTIVATION_SLATE,                 /* a Slate call, not a Signal; see *ret_call */
 	ACTIVATION_FORGED,                /* no key opens it: junk, another agency's, or a forgery */
+	ACTIVATION_REPEATED,              /* the sender's latest call once more, shortly after the first time */
 	ACTIVATION_REPLAYED,              /* right tag, old sequence */
 	ACTIVATION_STALE,                 /* right tag, wrong time */
 	ACTIVATION_DISABLED,              /* policy: Signal off, or this kind off */

@@ -23,7 +23,7 @@ static void judge_junk(void *context) {
 
 static void judge_replay(void *context) {
 	struct receiver *receiver = context;
-	REQUIRE(activation_judge(receiver->activation, &receiver->situation, receiver->call, NULL) == ACTIVATION_REPLAYED);
+	REQUIRE(activation_judge(receiver->activation, &receiver->situation, receiver->call, NULL) == ACTIVATION_REPEATED);
 }
 
 static void one_hmac(void *context) {

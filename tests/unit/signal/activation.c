@@ -126,7 +126,7 @@ static void test_untrusted_clock(void **state) {
 	uint8_t bytes[ADVERT_SIZE];
 	call_at(bytes, 5, 10, NOW, SIGNAL_SIREN);
 	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_START_TIME_UNVERIFIED);
-	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_REPLAYED);
+	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_REPEATED);
 	call_at(bytes, 5, 11, NOW + WEEK_SECONDS, SIGNAL_SIREN);
 	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_START_TIME_UNVERIFIED);
 	activation_free(activation);
@@ -142,7 +142,7 @@ static void test_replay_and_reboot(void **state) {
 	call_at(other, 6, 1, NOW, SIGNAL_HOLSTER);
 	assert_int_equal(activation_judge(activation, &ready, second, NULL), ACTIVATION_START);
 	assert_true(activation_is_dirty(activation));
-	assert_int_equal(activation_judge(activation, &ready, second, NULL), ACTIVATION_REPLAYED);
+	assert_int_equal(activation_judge(activation, &ready, second, NULL), ACTIVATION_REPEATED);
 	assert_int_equal(activation_judge(activation, &ready, first, NULL), ACTIVATION_REPLAYED);
 	assert_int_equal(activation_judge(activation, &ready, other, NULL), ACTIVATION_START);
 	size_t length = activation_save(activation, image);
@@ -151,8 +151,14 @@ static void test_replay_and_reboot(void **state) {
 
 	activation = fresh(&policy);
 	assert_int_equal(activation_load(activation, image, length), 0);
-	assert_int_equal(activation_judge(activation, &ready, second, NULL), ACTIVATION_REPLAYED);
-	assert_int_equal(activation_judge(activation, &ready, other, NULL), ACTIVATION_REPLAYED);
+	struct activation_situation later = ready;
+	later.now_s += SIGNAL_REPEAT_S;
+	assert_int_equal(activation_judge(activation, &later, second, NULL), ACTIVATION_REPEATED);
+	later.now_s++;
+	assert_int_equal(activation_judge(activation, &later, second, NULL), ACTIVATION_REPLAYED);
+	assert_int_equal(activation_judge(activation, &later, other, NULL), ACTIVATION_REPLAYED);
+	later.now_s = ready.now_s - 1; /* a clock set back makes nothing new */
+	assert_int_equal(activation_judge(activation, &later, second, NULL), ACTIVATION_REPLAYED);
 	for (size_t cut = 0; cut < length; cut++)
 		assert_int_equal(activation_load(activation, image, cut), -EBADMSG);
 	for (size_t bit = 0; bit < 8 * length; bit++) {
@@ -173,7 +179,7 @@ static void test_refused_call_is_spent(void **state) {
 	uint8_t bytes[ADVERT_SIZE];
 	call_at(bytes, 5, 1, NOW, SIGNAL_HOLSTER);
 	assert_int_equal(activation_judge(activation, &off, bytes, NULL), ACTIVATION_NOT_BUFFERING);
-	assert_int_equal(activation_judge(activation, &ready, bytes, NULL), ACTIVATION_REPLAYED);
+	assert_int_equal(activation_judge(activation, &ready, bytes, NULL), ACTIVATION_REPEATED);
 	activation_free(activation);
 }
 
@@ -189,7 +195,7 @@ static void test_memory_is_bounded(void **state) {
 		assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_START);
 	}
 	/* The senders heard last are the ones remembered. */
-	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_REPLAYED);
+	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_REPEATED);
 	assert_true(activation_save(activation, image) <= ACTIVATION_MEMORY_SIZE);
 	activation_free(activation);
 }
