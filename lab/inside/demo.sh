@@ -64,7 +64,7 @@ pair() {
 # ----------------------------------------------------------------------------------------------------------------- the lab
 
 modprobe -a hci_vhci uhid uinput evdev
-lab_bluetooth 3
+lab_bluetooth 4
 lab_radios 2
 lab_host cam1 hci0
 lab_host phone1 hci1
@@ -74,6 +74,10 @@ lab_supplicant phone1
 lab_buttons cam1
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
+lanyard signal keys "$lab_run/signal.keys" >/dev/null
+lab_camera_config cam1
+lab_config "$lab_run/cam1/camera.conf" signal enabled yes
+lab_config "$lab_run/cam1/camera.conf" signal keys "$lab_run/signal.keys"
 lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
 echo "@ok lab - $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl --version | grep -oE '[0-9.]+')" \
 	'{kernel: $kernel, bluez: $bluez, hosts: ["cam1", "phone1", "phone2"]}')"
@@ -160,6 +164,16 @@ networks=$(wpa_cli -p "$lab_run/phone1/supplicant" -i wlan0 list_networks | tail
 [ -z "$networks" ] || lab_fail "the companion's supplicant still knows a network: $networks"
 [ "$(status_of phone1 .state)" = live ] || lab_fail 'the Bluetooth session did not survive'
 done_with '{"interface": "down", "hostapd": "disabled", "networks": 0, "session": "live"}'
+
+step signal 'a vehicle calls over Bluetooth, and the camera records'
+lab_wait 10 '[ "$(camera recorder)" = buffering ]' 'the recorder is buffering'
+lab_start vehicle lanyard signal send --adapter hci3 --state "$lab_run/vehicle" --keys "$lab_run/signal.keys" --sender 7 --kind light-bar --seconds 60
+lab_wait 30 '[ "$(camera recorder)" = event ]' 'the camera records'
+lab_stop vehicle
+busctl call org.lanyard.Recorder.cam1 /org/lanyard/Recorder1 org.lanyard.Recorder1 Stop s demo >/dev/null
+started=$(companion phone1 list --limit 1 --json | jq -c '.recordings[0] | {id, reason}')
+[ "$(jq -r .reason <<<"$started")" = signal:light-bar ] || lab_fail "the newest recording says: $started"
+done_with "$started"
 
 # --------------------------------------------------------------------------------------------------------------- the page
 
