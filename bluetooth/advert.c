@@ -79,8 +79,8 @@ static int get_service_data(sd_bus *bus, const char *path, const char *interface
 	return r;
 }
 
-static int get_manufacturer_data(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                                 void *context, sd_bus_error *error) {
+static int get_manufacturer_data(sd_bus *bus, const char *path, const char *interface, const char *property,
+                                 sd_bus_message *reply, void *context, sd_bus_error *error) {
 	(void)bus, (void)path, (void)interface, (void)property, (void)error;
 	const struct advert *a = context;
 	int r = sd_bus_message_open_container(reply, 'a', "{qv}");
@@ -291,7 +291,8 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 /* ---------------------------------------------------------------------------------------------------------------------- life */
 
 static bool fits(const struct advert_content *content) {
-	return content->service_data_length <= ADVERT_DATA_LIMIT && content->manufacturer_data_length <= ADVERT_MANUFACTURER_LIMIT;
+	return content->service_data_length <= ADVERT_DATA_LIMIT &&
+	       content->manufacturer_data_length <= ADVERT_MANUFACTURER_LIMIT;
 }
 
 int advert_new(struct advert **ret, struct adapter *adapter, const struct advert_content *content) {

@@ -19,7 +19,7 @@ struct advert_content {
 	bool connectable;
 	uint8_t service_data[ADVERT_DATA_LIMIT]; /* for LANYARD_SERVICE_UUID; nothing when its length is 0 */
 	size_t service_data_length;
-	uint16_t company;                                   /* company identifier of the manufacturer data */
+	uint16_t company;                                     /* company identifier of the manufacturer data */
 	uint8_t manufacturer_data[ADVERT_MANUFACTURER_LIMIT]; /* nothing when its length is 0 */
 	size_t manufacturer_data_length;
 };

@@ -10,7 +10,8 @@
 
 bool advert_reports_start(struct advert_reports *reports, const uint8_t *packet, size_t length) {
 	struct reader r = reader_over(packet, length);
-	uint8_t type = reader_u8(&r), event = reader_u8(&r), size = reader_u8(&r), subevent = reader_u8(&r), count = reader_u8(&r);
+	uint8_t type = reader_u8(&r), event = reader_u8(&r), size = reader_u8(&r), subevent = reader_u8(&r),
+	        count = reader_u8(&r);
 	if (r.failed || type != PACKET_EVENT || event != EVENT_LE_META || size != length - 3 ||
 	    (subevent != LE_ADVERTISING_REPORT && subevent != LE_EXTENDED_ADVERTISING_REPORT))
 		return false;

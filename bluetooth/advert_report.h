@@ -1,5 +1,5 @@
-/* What a controller reports of adverts on the air: HCI LE Advertising Report and LE Extended Advertising Report (Core 5.4, volume 4,
- * part E, 7.7.65.2 and 7.7.65.13). Pure. Every byte is a stranger's, and the lengths are the controller's. */
+/* What a controller reports of adverts on the air: HCI LE Advertising Report and LE Extended Advertising Report (Core 5.4, volume
+ * 4, part E, 7.7.65.2 and 7.7.65.13). Pure. Every byte is a stranger's, and the lengths are the controller's. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,6 +27,6 @@ bool advert_reports_start(struct advert_reports *reports, const uint8_t *packet,
 /* The next one; false at the end, or where the packet makes no sense any more. */
 bool advert_reports_next(struct advert_reports *reports, struct advert_report *ret);
 
-/* The first manufacturer data (Core Specification Supplement, part A, 1.4) of this company in AD structures: what follows the company's
- * identifier, and its length. NULL when there is none. */
+/* The first manufacturer data (Core Specification Supplement, part A, 1.4) of this company in AD structures: what follows the
+ * company's identifier, and its length. NULL when there is none. */
 const uint8_t *advert_manufacturer_data(const uint8_t *data, size_t length, uint16_t company, size_t *ret_length);

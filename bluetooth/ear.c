@@ -25,9 +25,9 @@ struct ear {
 	bool *freed; /* set when it is freed inside a callback */
 };
 
-/* A legacy report of one advert whose first structure, or first after the flags, is another's is dropped in the kernel: it is most of what
- * is on the air. Everything less usual is let through and read by the parser. Offsets: packet type 0, event 1, length 2, subevent 3,
- * count 4, event type 5, address 6-12, data length 13, data from 14: length, AD type, company, header. */
+/* A legacy report of one advert whose first structure, or first after the flags, is another's is dropped in the kernel: it is
+ * most of what is on the air. Everything less usual is let through and read by the parser. Offsets: packet type 0, event 1,
+ * length 2, subevent 3, count 4, event type 5, address 6-12, data length 13, data from 14: length, AD type, company, header. */
 static int attach_filter(int file, const struct ear_config *config) {
 	const uint32_t company = (uint32_t)(config->company & 0xff) << 8 | config->company >> 8; /* as it lies in the packet */
 	enum { TAKE = 17, DROP = 18 };

@@ -1,6 +1,7 @@
-/* Hears one company's manufacturer data on the air, every advert of it, past bluetoothd: the kernel hands a raw HCI socket what the
- * controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the socket's buffer. bluetoothd's signals
- * would lose a quarter at 1,000 adverts a second; this loses none at ten times that. Scanning itself is passive_scan.h's. */
+/* Hears one company's manufacturer data on the air, every advert of it, past bluetoothd: the kernel hands a raw HCI socket what
+ * the controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the socket's buffer.
+ * bluetoothd's signals would lose a quarter at 1,000 adverts a second; this loses none at ten times that. Scanning itself is
+ * passive_scan.h's. */
 #pragma once
 
 #include <stddef.h>
@@ -28,6 +29,7 @@ struct ear_callbacks {
 };
 
 /* Needs CAP_NET_RAW. 0 or a negative errno. */
-int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, const struct ear_callbacks *callbacks, void *context);
+int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, const struct ear_callbacks *callbacks,
+            void *context);
 /* NULL is allowed. */
 void ear_free(struct ear *ear);

@@ -461,8 +461,9 @@ static int build_links(struct daemon *d) {
 
 static int build_radio(struct daemon *d, sd_bus *bus) {
 	const struct settings *s = d->settings;
-	int result = *s->link_socket ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
-	                             : radio_bluetooth_new(&d->radio, bus, s->adapter, (uint16_t)s->signal_company, &radio_handlers, d);
+	int result = *s->link_socket
+	                     ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
+	                     : radio_bluetooth_new(&d->radio, bus, s->adapter, (uint16_t)s->signal_company, &radio_handlers, d);
 	return result < 0 ? result : advertiser_new(&d->advertiser, d->event, d->radio, random_system(), s->epoch_s);
 }
 

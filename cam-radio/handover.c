@@ -312,6 +312,7 @@ static void on_dialled(void *context, int file, enum reason reason) {
 		.camera = true,
 		.kind = CHANNEL_MEDIA,
 		.keys = keyring_keys(h->config.keyring),
+		.product = keyring_product(h->config.keyring),
 		.pairing = keyring_companion(h->config.keyring),
 		.media_psk = h->media_psk,
 		.name = h->config.name,

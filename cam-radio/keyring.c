@@ -16,6 +16,7 @@ struct keyring {
 	int folder;
 	const struct file_layer *layer;
 	struct static_keys keys;
+	struct static_product product;
 	bool paired;
 	struct pairing_record companion;
 };
@@ -71,6 +72,10 @@ void keyring_free(struct keyring *keyring) {
 
 int keyring_folder(const struct keyring *keyring) {
 	return keyring->folder;
+}
+
+struct static_product *keyring_product(struct keyring *keyring) {
+	return &keyring->product;
 }
 
 const struct static_keys *keyring_keys(const struct keyring *keyring) {

@@ -20,6 +20,8 @@ int keyring_folder(const struct keyring *keyring);
 
 /* Valid as long as the keyring. */
 const struct static_keys *keyring_keys(const struct keyring *keyring);
+/* What is kept of them from one session to the next; valid as long as the keyring. */
+struct static_product *keyring_product(struct keyring *keyring);
 /* NULL without a companion. The same address as long as the keyring, but its content changes with keyring_pair and
  * keyring_forget: links made with the old one must be ended then. */
 const struct pairing_record *keyring_companion(const struct keyring *keyring);

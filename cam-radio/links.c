@@ -283,6 +283,7 @@ void links_accept(struct links *links, int file, size_t packet_limit, const stru
 			.camera = true,
 			.kind = CHANNEL_SESSION,
 			.keys = keyring_keys(links->config.keyring),
+			.product = keyring_product(links->config.keyring),
 			.pairing = keyring_companion(links->config.keyring),
 			.name = links->config.name,
 			.packet_limit = packet_limit,

@@ -19,7 +19,8 @@ struct radio_callbacks {
 	/* A link was opened; ownership of `file` passes. packet_limit: of the socket, 0 for a byte stream. peer: NULL on the test
 	 * link. Each one is answered by radio_closed when the link has been closed. */
 	void (*accepted)(void *context, int file, size_t packet_limit, const struct link_peer *peer);
-	/* A Signal or Slate advert, ADVERT_SIZE bytes of a stranger's, after radio_listen. address: least significant byte first. */
+	/* A Signal or Slate advert, ADVERT_SIZE bytes of a stranger's, after radio_listen. address: least significant byte first.
+	 */
 	void (*heard)(void *context, const uint8_t address[6], const uint8_t *bytes);
 	/* REASON_OK: usable now. Otherwise why it is not; it recovers on its own. */
 	void (*state)(void *context, enum reason reason);
@@ -36,7 +37,8 @@ struct radio {
 	const struct radio_operations *operations;
 };
 
-/* adapter: as adapter_new takes it. company: of Signal adverts. bus: the system bus. The callbacks outlive the radio. 0 or a negative errno. */
+/* adapter: as adapter_new takes it. company: of Signal adverts. bus: the system bus. The callbacks outlive the radio. 0 or a
+ * negative errno. */
 int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, uint16_t company,
                         const struct radio_callbacks *callbacks, void *context);
 /* path: of the Unix socket. */

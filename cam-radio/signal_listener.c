@@ -17,14 +17,14 @@
 #define MEMORY_FILE "signals"
 #define SOURCES 32
 #define TOLD_AGAIN_US (60 * SECOND_US)
-/* While the clock is a guess: so many adverts a second that no near epoch opens are tried with all. A sender repeats for half a minute, so
- * that a flood of junk delays a true call and hides none. */
+/* While the clock is a guess: so many adverts a second that no near epoch opens are tried with all. A sender repeats for half a
+ * minute, so that a flood of junk delays a true call and hides none. */
 #define SEARCHES_PER_SECOND 10
 #define REASON_SIZE 33 /* the recorder's limit and the end */
 #define DETAIL_SIZE 96
 
-/* Who was told about lately. Strangers choose their addresses, so the table is small and the oldest makes room: at worst a line a minute
- * becomes a line for each of many addresses, and the line for all together (`lines`) bounds that too. */
+/* Who was told about lately. Strangers choose their addresses, so the table is small and the oldest makes room: at worst a line a
+ * minute becomes a line for each of many addresses, and the line for all together (`lines`) bounds that too. */
 struct source {
 	uint8_t address[6];
 	enum activation_verdict verdict;
@@ -55,7 +55,8 @@ static void load_memory(struct signal_listener *l) {
 		r = activation_load(l->activation, bytes, length);
 	if (r == 0)
 		return;
-	/* Sequences of the last minute could start a recording once more: annoying, and better than a camera that hears nothing. */
+	/* Sequences of the last minute could start a recording once more: annoying, and better than a camera that hears nothing.
+	 */
 	log_line(LOG_LEVEL_ERROR, "signal", "the memory of sequences is damaged (%s) and set aside", strerror(-r));
 	r = file_set_aside(l->config.layer, l->config.folder, MEMORY_FILE);
 	if (r < 0)
@@ -106,8 +107,8 @@ static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum a
 	}
 	for (size_t i = 0; i < SOURCES; i++) {
 		struct source *source = &l->sources[i];
-		if (source->told_us > 0 && source->verdict == verdict && memcmp(source->address, address, sizeof(source->address)) == 0 &&
-		    now_us - source->told_us < TOLD_AGAIN_US)
+		if (source->told_us > 0 && source->verdict == verdict &&
+		    memcmp(source->address, address, sizeof(source->address)) == 0 && now_us - source->told_us < TOLD_AGAIN_US)
 			return false;
 		if (source->told_us < oldest->told_us)
 			oldest = source;
@@ -120,7 +121,8 @@ static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum a
 	return true;
 }
 
-static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const struct advert_call *call) {
+static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict,
+                 const struct advert_call *call) {
 	if (!may_tell(l, address, verdict))
 		return;
 	const uint8_t *a = address;
@@ -128,7 +130,8 @@ static void tell(struct signal_listener *l, const uint8_t address[6], enum activ
 	if (verdict != ACTIVATION_FORGED)
 		snprintf(who, sizeof(who), " %s of sender %" PRIu32, signal_kind_name(call->signal.kind), call->signal.sender);
 	log_line(verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal",
-	         "%s:%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who, a[5], a[4], a[3], a[2], a[1], a[0]);
+	         "%s:%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who, a[5], a[4], a[3], a[2], a[1],
+	         a[0]);
 }
 
 static enum counter counter_of(enum activation_verdict verdict) {
@@ -215,7 +218,8 @@ static int set_policy(struct signal_listener *l) {
 	bool trusted;
 	int r = 0;
 	if (s->signal_enabled)
-		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys, &policy.key_count);
+		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys,
+		                    &policy.key_count);
 	if (r == 0)
 		activation_set_policy(l->activation, &policy);
 	wipe(&policy, sizeof(policy));

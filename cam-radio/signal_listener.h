@@ -1,6 +1,6 @@
-/* What the camera does about Signal adverts: judges each by the rules of signal/activation.h, starts a recording for those that may, and
- * remembers their sequences across restarts. Signal can only start, never stop. What strangers send costs a counter and, once a minute for
- * each source, a line in the log. */
+/* What the camera does about Signal adverts: judges each by the rules of signal/activation.h, starts a recording for those that
+ * may, and remembers their sequences across restarts. Signal can only start, never stop. What strangers send costs a counter and,
+ * once a minute for each source, a line in the log. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,7 +29,8 @@ struct signal_listener_config {
 int signal_listener_new(struct signal_listener **ret, sd_event *event, const struct signal_listener_config *config);
 /* NULL is allowed. */
 void signal_listener_free(struct signal_listener *listener);
-/* Whether anything heard now could start a recording: Signal is enabled and the recorder is buffering. Scanning costs power otherwise. */
+/* Whether anything heard now could start a recording: Signal is enabled and the recorder is buffering. Scanning costs power
+ * otherwise. */
 bool signal_listener_wants(const struct signal_listener *listener);
 /* One advert of our company and format. address: least significant byte first. */
 void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]);

@@ -150,7 +150,8 @@ const struct cli_command cli_commands[] = {
 	  .name = "send",
 	  .operands = "",
 	  .summary = "calls the agency's cameras near to start recording",
-	  .details = "Each camera near that is buffering, and whose policy allows this kind and sender, starts. The call is renewed\n"
+	  .details = "Each camera near that is buffering, and whose policy allows this kind and sender, starts. The call is "
+	             "renewed\n"
 	             "every 3 seconds with a new sequence. It can only start recordings, never stop them.",
 	  .options = { { "kind", "KIND", "manual, light-bar, siren, vehicle-door, holster, energy-weapon or camera" },
 	               { "sender", "N", "this sender's number in the agency" },

@@ -31,7 +31,8 @@
 #define RENEW_US 3000000u
 #define RENEW_S (RENEW_US / 1000000u)
 #define ADAPTER_US 10000000u
-/* Sequences are stored before they are used, for a whole run at once: after a power cut some are skipped, and none comes twice. */
+/* Sequences are stored before they are used, for a whole run at once: after a power cut some are skipped, and none comes twice.
+ */
 #define SEQUENCE_SIZE 12
 
 struct sender {
@@ -223,7 +224,9 @@ static void sender_end(struct sender *s) {
 
 static enum cli_exit explain_sequences(const char *path, int result) {
 	if (result == -EBADMSG)
-		output_error("the sequence in %s is damaged: give this sender another number, cameras remember the old one [internal]", path);
+		output_error(
+		        "the sequence in %s is damaged: give this sender another number, cameras remember the old one [internal]",
+		        path);
 	else
 		output_error("the sequence in %s cannot be stored: %s [store-failed]", path, strerror(-result));
 	return CLI_FAILED;
@@ -274,7 +277,8 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 		result = CLI_FAILED;
 	} else if (s.sent > 0 && call->json) {
 		output_json(json_pack("{s:I, s:s, s:I, s:i}", "sender", (json_int_t)s.signal.sender, "kind",
-		                      signal_kind_name(s.signal.kind), "first_sequence", (json_int_t)first, "calls", (int)s.sent));
+		                      signal_kind_name(s.signal.kind), "first_sequence", (json_int_t)first, "calls",
+		                      (int)s.sent));
 	}
 	sender_end(&s);
 	return result;
@@ -317,12 +321,16 @@ enum cli_exit cli_signal_keys(const struct cli_call *call) {
 	if (r < 0) {
 		if (file >= 0)
 			unlink(path);
-		output_error("%s: %s [store-failed]", path, r == -EEXIST ? "is there already, and keys are never overwritten" : strerror(-r));
+		output_error("%s: %s [store-failed]", path,
+		             r == -EEXIST ? "is there already, and keys are never overwritten" : strerror(-r));
 		return CLI_FAILED;
 	}
 	if (call->json)
-		output_json(json_pack("{s:s, s:I, s:I}", "file", path, "first_week", (json_int_t)week, "weeks", (json_int_t)weeks));
+		output_json(
+		        json_pack("{s:s, s:I, s:I}", "file", path, "first_week", (json_int_t)week, "weeks", (json_int_t)weeks));
 	else
-		printf("%s: new keys for %" PRIu64 " weeks. Copy it to every camera and sender of the agency, and to nobody else.\n", path, weeks);
+		printf("%s: new keys for %" PRIu64
+		       " weeks. Copy it to every camera and sender of the agency, and to nobody else.\n",
+		       path, weeks);
 	return CLI_DONE;
 }

@@ -207,6 +207,7 @@ static void on_accepted(void *context, int file) {
 	struct wire_config config = {
 		.kind = CHANNEL_MEDIA,
 		.keys = keyring_keys(handover->config.keyring),
+		.product = keyring_product(handover->config.keyring),
 		.pairing = &handover->record,
 		.media_psk = handover->media_psk,
 		.name = handover->config.name,

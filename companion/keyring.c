@@ -14,6 +14,7 @@ struct keyring {
 	int folder;
 	const struct file_layer *layer;
 	struct static_keys keys;
+	struct static_product product;
 	struct {
 		bool present;
 		struct pairing_record record;
@@ -58,6 +59,10 @@ void keyring_free(struct keyring *keyring) {
 		close(keyring->folder);
 	wipe(keyring, sizeof(*keyring));
 	free(keyring);
+}
+
+struct static_product *keyring_product(struct keyring *keyring) {
+	return &keyring->product;
 }
 
 const struct static_keys *keyring_keys(const struct keyring *keyring) {

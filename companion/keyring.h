@@ -17,6 +17,8 @@ int keyring_new(struct keyring **ret, const char *folder, const struct file_laye
 /* Wipes. NULL is allowed. */
 void keyring_free(struct keyring *keyring);
 const struct static_keys *keyring_keys(const struct keyring *keyring);
+/* What is kept of them from one session to the next; valid as long as the keyring. */
+struct static_product *keyring_product(struct keyring *keyring);
 /* NULL when the slot is empty. Valid until the keyring changes. */
 const struct pairing_record *keyring_record(const struct keyring *keyring, enum keyring_slot slot);
 /* The record to show to people: the candidate if there is one, else the proven one, else NULL. */

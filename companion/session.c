@@ -375,6 +375,7 @@ static void on_dialled(void *context, int file, size_t packet_limit, enum reason
 	struct wire_config config = {
 		.kind = CHANNEL_SESSION,
 		.keys = keyring_keys(session->config.keyring),
+		.product = keyring_product(session->config.keyring),
 		.pairing = &path->record,
 		.name = session->config.name,
 		.packet_limit = packet_limit,

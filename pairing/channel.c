@@ -125,6 +125,7 @@ int channel_start_noise(struct channel *c, const uint8_t hello[HELLO_SIZE]) {
 	                                          .psk = c->kind == CHANNEL_MEDIA ? c->media_psk
 	                                                 : pairing                ? pairing->secret
 	                                                                          : NULL,
+	                                          .product = c->config.product,
 	                                          .prologue = prologue,
 	                                          .prologue_length = sizeof(prologue),
 	                                  });

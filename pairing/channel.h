@@ -54,9 +54,10 @@ struct channel_config {
 	const struct static_keys *keys;       /* of this end; outlives the channel */
 	const struct pairing_record *pairing; /* camera: the stored one or NULL; companion: the camera's, NULL for pairing;
 	                                       * outlives the channel */
-	const uint8_t *media_psk;             /* CHANNEL_MEDIA only: KEY_SIZE bytes, copied */
-	const char *name;    /* own name (camera: serial; companion: its name), at most COMPANION_NAME_LIMIT bytes */
-	size_t record_limit; /* RECORD_LIMIT_BLUETOOTH or RECORD_LIMIT_MEDIA */
+	struct static_product *product; /* of these keys, kept for the next session; outlives the channel; NULL: none is kept */
+	const uint8_t *media_psk;       /* CHANNEL_MEDIA only: KEY_SIZE bytes, copied */
+	const char *name;               /* own name (camera: serial; companion: its name), at most COMPANION_NAME_LIMIT bytes */
+	size_t record_limit;            /* RECORD_LIMIT_BLUETOOTH or RECORD_LIMIT_MEDIA */
 	const struct channel_callbacks *callbacks;
 	void *context;
 };

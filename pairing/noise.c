@@ -133,6 +133,22 @@ static int mix_dh(struct noise_handshake *hs, const struct static_keys *own, con
 	return result;
 }
 
+/* The one product that is the same in every session of a pair. */
+static int mix_statics(struct noise_handshake *hs) {
+	struct static_product *kept = hs->product;
+	if (!kept)
+		return mix_dh(hs, &hs->s, hs->rs);
+	if (!kept->known || memcmp(kept->own, hs->s.public, KEY_SIZE) != 0 || memcmp(kept->peer, hs->rs, KEY_SIZE) != 0) {
+		wipe(kept, sizeof(*kept));
+		if (!x25519(kept->product, hs->s.secret, hs->rs))
+			return -EKEYREJECTED;
+		memcpy(kept->own, hs->s.public, KEY_SIZE);
+		memcpy(kept->peer, hs->rs, KEY_SIZE);
+		kept->known = true;
+	}
+	return mix_key(hs, kept->product, KEY_SIZE);
+}
+
 /* Tokens that both directions treat alike; "es" means the initiator's ephemeral and the responder's static. */
 static int mix_token(struct noise_handshake *hs, enum token token) {
 	switch (token) {
@@ -143,7 +159,7 @@ static int mix_token(struct noise_handshake *hs, enum token token) {
 	case SE:
 		return hs->initiator ? mix_dh(hs, &hs->s, hs->re) : mix_dh(hs, &hs->e, hs->rs);
 	case SS:
-		return mix_dh(hs, &hs->s, hs->rs);
+		return mix_statics(hs);
 	case PSK:
 		return mix_key_and_hash(hs, hs->psk, sizeof(hs->psk));
 	case E:
@@ -214,6 +230,7 @@ int noise_start(struct noise_handshake *ret, const struct noise_setup *setup) {
 		.initiator = setup->initiator,
 		.random = setup->random,
 		.s = *setup->keys,
+		.product = setup->product,
 	};
 	/* Section 5.2: a name of at most 32 bytes is padded, a longer one hashed. */
 	size_t name_length = strlen(pattern->name);

@@ -30,6 +30,7 @@ struct noise_handshake {
 	uint8_t chaining_key[NOISE_HASH_SIZE], hash[NOISE_HASH_SIZE];
 	struct noise_cipher cipher; /* gcm NULL: no key yet */
 	struct static_keys s, e;
+	struct static_product *product; /* NULL: none is kept */
 	uint8_t rs[KEY_SIZE], re[KEY_SIZE], psk[KEY_SIZE];
 	bool has_rs, has_re;
 	const struct random_source *random;
@@ -42,6 +43,8 @@ struct noise_setup {
 	const struct static_keys *keys;
 	const uint8_t *peer_key; /* KKpsk0 only */
 	const uint8_t *psk;      /* KKpsk0 only */
+	struct static_product
+	        *product; /* KKpsk0: kept from one handshake to the next, outlives this one; NULL: worked out each time */
 	const void *prologue;
 	size_t prologue_length;
 };

@@ -1,6 +1,7 @@
 /* A device's X25519 key for Noise: made once, kept in a file, named to people by a fingerprint. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,14 @@
 
 struct static_keys {
 	uint8_t secret[KEY_SIZE], public[KEY_SIZE];
+};
+
+/* The product of a device's static key and its one peer's, which every session needs: worked out by the first, a fifth of the
+ * time of those that follow. All zero: nothing is known yet. As secret as the key; wipe it with the key. */
+struct static_product {
+	bool known;
+	uint8_t own[KEY_SIZE], peer[KEY_SIZE]; /* public keys that it belongs to */
+	uint8_t product[KEY_SIZE];
 };
 
 void static_keys_make(struct static_keys *ret, const struct random_source *random);

@@ -181,11 +181,17 @@ uint64_t activation_count(const struct activation *activation, enum activation_v
 
 const char *activation_verdict_name(enum activation_verdict verdict) {
 	static const char *const names[ACTIVATION_VERDICTS] = {
-		[ACTIVATION_START] = "start",       [ACTIVATION_START_TIME_UNVERIFIED] = "start-time-unverified",
-		[ACTIVATION_SLATE] = "slate",       [ACTIVATION_FORGED] = "forged",
-		[ACTIVATION_REPEATED] = "repeated", [ACTIVATION_REPLAYED] = "replayed", [ACTIVATION_STALE] = "stale",
-		[ACTIVATION_DISABLED] = "disabled", [ACTIVATION_UNASSIGNED] = "unassigned",
-		[ACTIVATION_MUTED] = "muted",       [ACTIVATION_NOT_BUFFERING] = "not-buffering",
+		[ACTIVATION_START] = "start",
+		[ACTIVATION_START_TIME_UNVERIFIED] = "start-time-unverified",
+		[ACTIVATION_SLATE] = "slate",
+		[ACTIVATION_FORGED] = "forged",
+		[ACTIVATION_REPEATED] = "repeated",
+		[ACTIVATION_REPLAYED] = "replayed",
+		[ACTIVATION_STALE] = "stale",
+		[ACTIVATION_DISABLED] = "disabled",
+		[ACTIVATION_UNASSIGNED] = "unassigned",
+		[ACTIVATION_MUTED] = "muted",
+		[ACTIVATION_NOT_BUFFERING] = "not-buffering",
 	};
 	return (unsigned)verdict < ACTIVATION_VERDICTS ? names[verdict] : "unknown";
 }

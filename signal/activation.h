@@ -8,8 +8,8 @@
 
 #include "signal/advert.h"
 
-/* This week and the next four, so that a camera that misses a dock for a month still hears; and the one before, for the minutes around
- * midnight in which clocks disagree about the week. */
+/* This week and the next four, so that a camera that misses a dock for a month still hears; and the one before, for the minutes
+ * around midnight in which clocks disagree about the week. */
 #define GROUP_KEYS_LIMIT 6
 #define WEEK_SECONDS (7u * 24 * 3600)
 #define SIGNAL_CLOCK_SLACK_S 60
@@ -56,8 +56,8 @@ struct activation_situation {
 	bool clock_trusted;
 	bool bluetooth_enabled;
 	bool buffering;
-	/* No time to try every epoch we hold keys for, which an untrusted clock asks for and which costs milliseconds: the caller bounds how
-	 * often, because junk is free for whoever sends it. */
+	/* No time to try every epoch we hold keys for, which an untrusted clock asks for and which costs milliseconds: the caller
+	 * bounds how often, because junk is free for whoever sends it. */
 	bool hurried;
 };
 

@@ -46,7 +46,8 @@ static int parse_line(const char *at, const char *end, bool *ret_is_key, struct 
 	return r;
 }
 
-int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count, unsigned *ret_line) {
+int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count,
+                     unsigned *ret_line) {
 	size_t count = 0;
 	unsigned line = 0;
 	for (const char *at = text, *end = text + length; at < end;) {
@@ -114,7 +115,8 @@ int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys,
 	wipe(text, FILE_LIMIT);
 	free(text);
 	if (r == 0 && *ret_count == 0)
-		log_line(LOG_LEVEL_WARNING, "signal", "%s has no key for this week: no Signal can be heard until it has one", path);
+		log_line(LOG_LEVEL_WARNING, "signal", "%s has no key for this week: no Signal can be heard until it has one",
+		         path);
 	else if (r == -EPERM)
 		log_line(LOG_LEVEL_ERROR, "signal", "%s may be read by everybody: chmod 640 or less, and make new keys", path);
 	else if (line > 0)

@@ -12,8 +12,9 @@
 #include "base/random.h"
 #include "signal/activation.h"
 
-/* Parses it; keys of other weeks than this one, the one before and the next four are left out. 0; -EINVAL with *ret_line set to the line
- * that is wrong; -E2BIG: the same week twice, or too many. `keys` holds GROUP_KEYS_LIMIT. Wipe them when done. */
-int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count, unsigned *ret_line);
+/* Parses it; keys of other weeks than this one, the one before and the next four are left out. 0; -EINVAL with *ret_line set to
+ * the line that is wrong; -E2BIG: the same week twice, or too many. `keys` holds GROUP_KEYS_LIMIT. Wipe them when done. */
+int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count,
+                     unsigned *ret_line);
 /* Reads the file of this path and parses it, logging what is wrong. 0 or a negative errno (-EPERM: everybody may read it). */
 int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count);

@@ -148,6 +148,7 @@ static int make_channel(struct wire *wire, const struct wire_config *config) {
 		.random = random_system(),
 		.keys = config->keys,
 		.pairing = config->pairing,
+		.product = config->product,
 		.media_psk = config->media_psk,
 		.name = config->name,
 		.record_limit = config->kind == CHANNEL_MEDIA ? RECORD_LIMIT_MEDIA : RECORD_LIMIT_BLUETOOTH,

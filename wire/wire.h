@@ -35,6 +35,7 @@ struct wire_config {
 	enum channel_kind kind;               /* camera: CHANNEL_MEDIA expects that, anything else lets the companion choose */
 	const struct static_keys *keys;       /* outlive the wire */
 	const struct pairing_record *pairing; /* as for channel_new_*; outlives the wire */
+	struct static_product *product;       /* as for channel_new_*; outlives the wire */
 	const uint8_t *media_psk;             /* CHANNEL_MEDIA: KEY_SIZE bytes, copied */
 	const char *name;                     /* own name */
 	size_t packet_limit;                  /* of the socket, 0 for a byte stream */

@@ -18,6 +18,7 @@
 struct end {
 	struct channel *channel;
 	struct static_keys keys;
+	struct static_product product;
 	struct pairing_record record;
 	bool live;
 	uint8_t wire[WIRE_SIZE];
@@ -104,12 +105,14 @@ static void set_up(void *context) {
 	struct channel_config camera = { .random = random_system(),
 		                         .keys = &link->camera.keys,
 		                         .pairing = session ? &link->camera.record : NULL,
+		                         .product = &link->camera.product,
 		                         .name = "LY-BENCH-1",
 		                         .record_limit = RECORD_LIMIT_BLUETOOTH,
 		                         .callbacks = &callbacks,
 		                         .context = &link->camera };
 	struct channel_config companion = camera;
 	companion.keys = &link->companion.keys;
+	companion.product = &link->companion.product;
 	companion.pairing = session ? &link->companion.record : NULL;
 	companion.name = "phone";
 	companion.context = &link->companion;

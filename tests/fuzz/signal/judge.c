@@ -1,5 +1,5 @@
-/* Adverts of strangers before the rules: nothing without the right key starts anything, whatever its bytes; and the memory of sequences
- * from a damaged file. */
+/* Adverts of strangers before the rules: nothing without the right key starts anything, whatever its bytes; and the memory of
+ * sequences from a damaged file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct activation *activation;
 	struct activation_policy policy = { .enabled = true, .kinds = UINT32_MAX, .key_count = 1 };
-	struct activation_situation situation = { .now_s = NOW_S, .clock_trusted = true, .bluetooth_enabled = true, .buffering = true };
+	struct activation_situation situation = {
+		.now_s = NOW_S, .clock_trusted = true, .bluetooth_enabled = true, .buffering = true
+	};
 	if (crypto_start() < 0 || activation_new(&activation) < 0)
 		return 0;
 	policy.keys[0].week = NOW_S / WEEK_SECONDS;

@@ -19,10 +19,10 @@ static const uint8_t legacy[] = {
 };
 
 static const uint8_t extended[] = {
-	0x04, 0x3e, 33,   0x0d, 1, 0x10, 0x00,                      /* event, one report, its type */
-	0x01, 0xc6, 0xc5, 0xc4, 0xc3, 0xc2, 0xc1,                   /* address */
-	0x01, 0x00, 0xff, 0x7f, 0xb0, 0,    0,    0, 0, 0, 0, 0, 0, 0, /* PHYs, set, power, -80 dBm, the rest */
-	7,    0x06, 0xff, 0xff, 0xff, 0x01, 0xab, 0xcd,             /* data */
+	0x04, 0x3e, 33,   0x0d, 1,    0x10, 0x00,                         /* event, one report, its type */
+	0x01, 0xc6, 0xc5, 0xc4, 0xc3, 0xc2, 0xc1,                         /* address */
+	0x01, 0x00, 0xff, 0x7f, 0xb0, 0,    0,    0,    0, 0, 0, 0, 0, 0, /* PHYs, set, power, -80 dBm, the rest */
+	7,    0x06, 0xff, 0xff, 0xff, 0x01, 0xab, 0xcd,                   /* data */
 };
 
 static void test_legacy(void **state) {
@@ -59,7 +59,8 @@ static void test_extended(void **state) {
 	assert_false(advert_reports_next(&reports, &report));
 }
 
-/* A packet that ends early, with its length made to fit, gives fewer reports and never reads on: the copy is as long as it says. */
+/* A packet that ends early, with its length made to fit, gives fewer reports and never reads on: the copy is as long as it says.
+ */
 static void cut(const uint8_t *packet, size_t size) {
 	for (size_t length = 0; length < size; length++) {
 		uint8_t *copy = test_malloc(length + 1);

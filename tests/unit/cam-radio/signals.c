@@ -1,5 +1,5 @@
-/* What the camera does about Signal adverts, with a recorder of the test's own: starts, refusals, what is counted and logged, the memory of
- * sequences across restarts, and a clock that is a guess. */
+/* What the camera does about Signal adverts, with a recorder of the test's own: starts, refusals, what is counted and logged, the
+ * memory of sequences across restarts, and a clock that is a guess. */
 #include "cam-radio/signal_listener.h"
 
 #include <errno.h>
@@ -230,8 +230,8 @@ static void test_keys(void **state) {
 	assert_false(signal_listener_wants(f->listener));
 }
 
-/* Days off: all epochs of the weeks we hold keys for are tried, the call counts, and the next one is found at once. A flood of junk makes
- * the listener hurry, and costs a true call no more than its next repeats. */
+/* Days off: all epochs of the weeks we hold keys for are tried, the call counts, and the next one is found at once. A flood of
+ * junk makes the listener hurry, and costs a true call no more than its next repeats. */
 static void test_clock_is_a_guess(void **state) {
 	struct fixture *f = *state;
 	uint64_t days = 2 * 24 * 3600, start = NOW_S / WEEK_SECONDS * (uint64_t)WEEK_SECONDS + 3600;

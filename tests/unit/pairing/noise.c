@@ -66,7 +66,7 @@ static void keys_of(struct static_keys *keys, const uint8_t secret[KEY_SIZE]) {
 }
 
 /* Both ends at once: what one writes must be the vector's bytes, and the other must read the vector's payload out of them. */
-static void run_vector(const struct vector *v, enum noise_pattern pattern) {
+static void run_vector(const struct vector *v, enum noise_pattern pattern, struct static_product *products) {
 	struct static_keys init, resp;
 	struct noise_handshake ends[2];
 	struct noise_cipher sending[2] = { { 0 } }, receiving[2] = { { 0 } };
@@ -84,6 +84,7 @@ static void run_vector(const struct vector *v, enum noise_pattern pattern) {
 			.keys = end == 0 ? &init : &resp,
 			.peer_key = end == 0 ? resp.public : init.public,
 			.psk = v->psk,
+			.product = products ? &products[end] : NULL,
 			.prologue = v->prologue,
 			.prologue_length = v->prologue_length,
 		};
@@ -126,6 +127,21 @@ static void run_vector(const struct vector *v, enum noise_pattern pattern) {
 	}
 }
 
+/* Without a product kept; with one that belongs to other keys, which must not be taken; and with the one that this leaves behind.
+ */
+static void run_three_times(const struct vector *v, enum noise_pattern pattern) {
+	struct static_product products[2];
+	run_vector(v, pattern, NULL);
+	memset(products, 7, sizeof(products));
+	products[0].known = products[1].known = true;
+	run_vector(v, pattern, products);
+	if (pattern == NOISE_KKPSK0) {
+		assert_memory_equal(products[0].own, products[1].peer, KEY_SIZE);
+		assert_memory_equal(products[0].product, products[1].product, KEY_SIZE);
+	}
+	run_vector(v, pattern, products);
+}
+
 static void test_vectors(void **state) {
 	(void)state;
 	static const struct {
@@ -158,7 +174,7 @@ static void test_vectors(void **state) {
 		}
 		for (size_t i = 0; i < ELEMENTS(patterns); i++)
 			if (strcmp(vector.name, patterns[i].name) == 0) {
-				run_vector(&vector, patterns[i].pattern);
+				run_three_times(&vector, patterns[i].pattern);
 				found[i]++;
 				vector.name[0] = '\0';
 			}
