@@ -88,10 +88,8 @@ int file_replace(const struct file_layer *layer, int folder, const char *name, c
 	return layer->sync(layer->context, folder);
 }
 
-int file_read(int folder, const char *name, void *bytes, size_t capacity, size_t *ret_length) {
-	int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (file < 0)
-		return -errno;
+/* Everything there is to read, and closes the file. */
+static int read_all(int file, void *bytes, size_t capacity, size_t *ret_length) {
 	size_t length = 0;
 	int result = 0;
 	for (;;) {
@@ -112,6 +110,29 @@ int file_read(int folder, const char *name, void *bytes, size_t capacity, size_t
 	if (result == 0)
 		*ret_length = length;
 	return result;
+}
+
+int file_read(int folder, const char *name, void *bytes, size_t capacity, size_t *ret_length) {
+	int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return file < 0 ? -errno : read_all(file, bytes, capacity, ret_length);
+}
+
+int file_read_secret(const char *path, void *bytes, size_t capacity, size_t *ret_length) {
+	struct stat status;
+	/* Without O_NONBLOCK a pipe in the file's place would hold the daemon up. */
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (file < 0)
+		return -errno;
+	int result = fstat(file, &status) < 0 ? -errno : 0;
+	if (result == 0 && !S_ISREG(status.st_mode))
+		result = -EINVAL;
+	if (result == 0 && (status.st_mode & S_IRWXO))
+		result = -EPERM;
+	if (result < 0) {
+		close(file);
+		return result;
+	}
+	return read_all(file, bytes, capacity, ret_length);
 }
 
 int file_set_aside(const struct file_layer *layer, int folder, const char *name) {

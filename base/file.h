@@ -31,6 +31,9 @@ const struct file_layer *file_layer_system(void);
 int file_replace(const struct file_layer *layer, int folder, const char *name, const void *bytes, size_t length);
 /* Reads at most `capacity` bytes. 0 and *ret_length, -ENOENT, -EFBIG when it is longer, or another negative errno. */
 int file_read(int folder, const char *name, void *bytes, size_t capacity, size_t *ret_length);
+/* The same by path, for a secret that an administrator puts there: -EPERM when everybody may read or write it, -EINVAL when it is
+ * no regular file. Wipe the bytes when done. */
+int file_read_secret(const char *path, void *bytes, size_t capacity, size_t *ret_length);
 /* Renames a damaged file to NAME.damaged-N (the first free N), so that nothing is ever deleted. 0 or a negative errno. */
 int file_set_aside(const struct file_layer *layer, int folder, const char *name);
 /* Opens a directory, creating it (0700) if missing. A descriptor or a negative errno. */

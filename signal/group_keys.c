@@ -1,13 +1,11 @@
 #include "signal/group_keys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #define FILE_LIMIT 65536
@@ -77,39 +75,13 @@ int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct 
 	return 0;
 }
 
-/* The whole file, in memory to be wiped. */
-static int read_text(const char *path, char *text, size_t *ret_length) {
-	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (file < 0)
-		return -errno;
-	struct stat status;
-	int r = fstat(file, &status) < 0 ? -errno : 0;
-	if (r == 0 && !S_ISREG(status.st_mode))
-		r = -EINVAL;
-	if (r == 0 && (status.st_mode & S_IRWXO))
-		r = -EPERM;
-	size_t length = 0;
-	while (r == 0 && length < FILE_LIMIT) {
-		ssize_t got = read(file, text + length, FILE_LIMIT - length);
-		if (got < 0 && errno != EINTR)
-			r = -errno;
-		if (got == 0)
-			break;
-		if (got > 0)
-			length += (size_t)got;
-	}
-	close(file);
-	*ret_length = length;
-	return r == 0 && length == FILE_LIMIT ? -EFBIG : r;
-}
-
 int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count) {
 	char *text = malloc(FILE_LIMIT);
 	if (!text)
 		return -ENOMEM;
 	size_t length = 0;
 	unsigned line = 0;
-	int r = read_text(path, text, &length);
+	int r = file_read_secret(path, text, FILE_LIMIT, &length);
 	if (r == 0)
 		r = group_keys_parse(text, length, week_now, keys, ret_count, &line);
 	wipe(text, FILE_LIMIT);
