@@ -16,8 +16,8 @@
 	X(REQUESTS, "requests") \
 	X(OPERATIONS_REPEATED, "operations-repeated") \
 	X(HANDOVERS, "handovers") \
-	X(HANDOVER_FAILURES, "handover-failures") \
-	X(MEDIA_BYTES, "media-bytes") \
+	X(HANDOVER_FAILURES, "handover-failures") /* ended by neither side's wish */ \
+	X(MEDIA_BYTES, "media-bytes")             /* of recordings and preview, sent */ \
 	X(SIGNALS_STARTED, "signals-started") \
 	X(SIGNALS_FORGED, "signals-forged")     /* no key opens it: junk, another agency's, or a forgery */ \
 	X(SIGNALS_REPLAYED, "signals-replayed") /* repeats of a call that was heard before */ \

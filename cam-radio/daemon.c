@@ -252,6 +252,7 @@ static void on_session_began(void *context, bool renewed) {
 	struct daemon *d = context;
 	requests_session_ended(d->requests); /* the one that was renewed */
 	show_session(d, true);
+	events_session_began(d->events, renewed);
 	if (!renewed)
 		feedback(d, FEEDBACK_SESSION, "Connected.");
 }
@@ -306,9 +307,9 @@ static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, 
 
 /* --- requests, recorder, Wi-Fi, D-Bus --- */
 
-static void on_send(void *context, const uint8_t *bytes, size_t length) {
+static int on_send(void *context, const uint8_t *bytes, size_t length) {
 	struct daemon *d = context;
-	(void)links_send(d->links, bytes, length); /* without a session there is nobody to tell */
+	return links_send(d->links, bytes, length);
 }
 
 static void on_breach(void *context, enum reason reason) {

@@ -18,12 +18,14 @@ struct asked {
 	struct recorder_call *call;
 	char id[33];
 	bool again; /* it changed once more while the recorder was asked */
+	bool owed;  /* there was no session to tell it over */
 };
 
 struct events {
 	const struct services *services;
 	struct requests *requests;
 	struct asked asked[ASKED_LIMIT];
+	bool status_owed, wifi_owed; /* there was no session to tell it over */
 };
 
 static void ask(struct asked *asked);
@@ -51,12 +53,12 @@ void events_free(struct events *events) {
 void events_status_changed(struct events *events) {
 	lanyard_Event event = { .which_body = lanyard_Event_status_tag };
 	requests_fill_status(events->services, &event.body.status);
-	requests_send_event(events->requests, &event);
+	events->status_owed = requests_send_event(events->requests, &event) == -ENOTCONN;
 }
 
 void events_wifi_changed(struct events *events) {
 	lanyard_Event event = { .which_body = lanyard_Event_wifi_tag, .body.wifi = handover_state(events->services->handover) };
-	requests_send_event(events->requests, &event);
+	events->wifi_owed = requests_send_event(events->requests, &event) == -ENOTCONN;
 }
 
 static void on_recording(void *context, enum reason reason, const struct recorder_answer *answer) {
@@ -69,12 +71,12 @@ static void on_recording(void *context, enum reason reason, const struct recorde
 		lanyard_Event event = { .which_body = lanyard_Event_recording_tag };
 		event.body.recording.has_recording = true;
 		event.body.recording.recording = *answer->recording;
-		requests_send_event(events->requests, &event);
+		asked->owed = requests_send_event(events->requests, &event) == -ENOTCONN;
 	}
 }
 
 static void ask(struct asked *asked) {
-	asked->again = false;
+	asked->again = asked->owed = false;
 	/* A recorder that cannot be asked has nothing to tell. */
 	(void)recorder_get(asked->events->services->recorder, &asked->call, asked->id, on_recording, asked);
 }
@@ -85,7 +87,7 @@ void events_recording_changed(struct events *events, const char *id) {
 		return;
 	for (size_t i = 0; i < ASKED_LIMIT; i++) {
 		struct asked *asked = &events->asked[i];
-		if (!asked->call) {
+		if (!asked->call && !asked->owed) {
 			free_one = asked;
 		} else if (strcmp(asked->id, id) == 0) {
 			asked->again = true;
@@ -96,4 +98,19 @@ void events_recording_changed(struct events *events, const char *id) {
 		return;
 	memcpy(free_one->id, id, sizeof(free_one->id));
 	ask(free_one);
+}
+
+void events_session_began(struct events *events, bool renewed) {
+	bool status = events->status_owed && renewed, wifi = events->wifi_owed && renewed;
+	events->status_owed = events->wifi_owed = false;
+	for (size_t i = 0; i < ASKED_LIMIT; i++) {
+		struct asked *asked = &events->asked[i];
+		if (asked->owed && renewed)
+			ask(asked);
+		asked->owed = false;
+	}
+	if (status)
+		events_status_changed(events);
+	if (wifi)
+		events_wifi_changed(events);
 }

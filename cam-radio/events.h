@@ -1,4 +1,5 @@
-/* What the camera tells its companion unasked: recorder, recordings, Wi-Fi (Event of proto/lanyard.proto). */
+/* What the camera tells its companion unasked: recorder, recordings, Wi-Fi (Event of proto/lanyard.proto). While one session is
+ * followed by the next, what changes is told as soon as the new one is live. */
 #pragma once
 
 #include "cam-radio/requests.h"
@@ -15,3 +16,6 @@ void events_status_changed(struct events *events);
 /* This recording began, ended or was tagged: asks the recorder what it is now, and tells. */
 void events_recording_changed(struct events *events, const char *id);
 void events_wifi_changed(struct events *events);
+/* A session is live. renewed: in the place of the former one of the same companion, who may have missed something in between; any
+ * other asks for everything by itself. */
+void events_session_began(struct events *events, bool renewed);

@@ -10,6 +10,7 @@
 #include "cam-radio/deadline.h"
 #include "cam-radio/keyring.h"
 #include "cam-radio/media.h"
+#include "proto/codec.h"
 #include "wire/wire.h"
 
 const struct handover_timing handover_timing_default = {
@@ -113,8 +114,9 @@ static void close_media(struct handover *h) {
 	h->wire = NULL;
 }
 
+/* A companion that is done closes the channel first and asks for the end after that: it has had what it came for. */
 static bool is_failure(enum reason reason) {
-	return reason != REASON_OK && reason != REASON_WIFI_IDLE && reason != REASON_CANCELLED;
+	return reason != REASON_OK && reason != REASON_WIFI_IDLE && reason != REASON_CANCELLED && reason != REASON_MEDIA_CLOSED;
 }
 
 /* From any state but IDLE to IDLE, through the port. reason: REASON_OK when the companion asked for it. */
@@ -337,6 +339,8 @@ static void enter_authenticating(struct handover *h) {
 static void on_media_send(void *context, const uint8_t *bytes, size_t length) {
 	struct handover *h = context;
 	h->activity_us = now_us(h);
+	if (codec_media_is_data(bytes, length))
+		h->config.counters->value[COUNTER_MEDIA_BYTES] += length - MEDIA_DATA_HEADER_SIZE;
 	(void)wire_send(h->wire, bytes, length); /* a wire that has ended tells it by itself */
 }
 

@@ -40,7 +40,6 @@ struct media {
 	const struct media_callbacks *callbacks;
 	void *context;
 	bool paused; /* the companion does not keep up: no pipe is read */
-	uint64_t bytes_sent;
 	struct slot slot[MEDIA_REQUESTS];
 	uint8_t frame[MEDIA_DATA_HEADER_SIZE + MEDIA_DATA_LIMIT];
 };
@@ -134,7 +133,6 @@ static int on_pipe(sd_event_source *source, int file, uint32_t revents, void *co
 	}
 	if (!slot->live)
 		slot->left -= (uint64_t)length;
-	m->bytes_sent += (uint64_t)length;
 	codec_media_data_header(m->frame, slot->id);
 	bool finished = slot->left == 0;
 	m->callbacks->send(m->context, m->frame, MEDIA_DATA_HEADER_SIZE + (size_t)length);
@@ -264,10 +262,6 @@ int media_take(struct media *m, const uint8_t *bytes, size_t length) {
 
 void media_writable(struct media *m) {
 	pause_or_resume(m);
-}
-
-uint64_t media_bytes_sent(const struct media *m) {
-	return m->bytes_sent;
 }
 
 int media_new(struct media **ret, sd_event *event, struct recorder *recorder, const struct media_callbacks *callbacks,

@@ -30,5 +30,3 @@ void media_free(struct media *media);
 int media_take(struct media *media, const uint8_t *bytes, size_t length);
 /* There is room again. */
 void media_writable(struct media *media);
-/* Bytes of recordings sent so far. */
-uint64_t media_bytes_sent(const struct media *media);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "bluetooth/adapter.h"
@@ -43,7 +44,12 @@ static void start_listening(struct radio_bluetooth *r);
 
 static void on_accepted(void *context, int file, size_t send_mtu, const struct link_peer *peer) {
 	struct radio_bluetooth *r = context;
-	peers_opened(r->peers, peer);
+	if (!peers_opened(r->peers, peer)) {
+		/* The end of this connection has been asked for: what begins on it now would be torn away in the middle. */
+		log_line(LOG_LEVEL_DEBUG, "bluetooth", "a channel on a connection that is about to end is closed");
+		close(file);
+		return;
+	}
 	/* A connection ends the advertising set that it answered; others must be able to connect meanwhile. */
 	if (r->advert)
 		advert_refresh(r->advert);

@@ -48,14 +48,16 @@ struct requests {
 
 /* --- answers --- */
 
-static void send_message(struct requests *r, const lanyard_Message *message) {
+static int send_message(struct requests *r, const lanyard_Message *message) {
 	uint8_t bytes[CODEC_MESSAGE_LIMIT];
 	size_t length;
-	if (codec_encode(message, bytes, sizeof(bytes), &length) == 0)
-		r->callbacks->send(r->context, bytes, length);
+	int result = codec_encode(message, bytes, sizeof(bytes), &length);
+	if (result == 0)
+		result = r->callbacks->send(r->context, bytes, length);
 	else
 		log_line(LOG_LEVEL_ERROR, "requests", "a message does not fit its record");
 	wipe(bytes, sizeof(bytes)); /* it may hold a network's key */
+	return result;
 }
 
 static void send_answer(struct requests *r, uint32_t id, enum reason reason, const lanyard_Response *response) {
@@ -64,13 +66,13 @@ static void send_answer(struct requests *r, uint32_t id, enum reason reason, con
 		message.kind.response = *response;
 	message.kind.response.id = id;
 	message.kind.response.reason = (uint32_t)reason;
-	send_message(r, &message);
+	(void)send_message(r, &message); /* without a session nobody waits for it */
 	wipe(&message, sizeof(message));
 }
 
-void requests_send_event(struct requests *r, const lanyard_Event *event) {
+int requests_send_event(struct requests *r, const lanyard_Event *event) {
 	lanyard_Message message = { .which_kind = lanyard_Message_event_tag, .kind.event = *event };
-	send_message(r, &message);
+	return send_message(r, &message);
 }
 
 /* --- requests under way --- */

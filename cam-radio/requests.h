@@ -12,8 +12,8 @@ struct requests;
 
 /* The requests object must not be freed inside. */
 struct requests_callbacks {
-	/* One message for the live session. */
-	void (*send)(void *context, const uint8_t *bytes, size_t length);
+	/* One message for the live session. 0 or a negative errno, -ENOTCONN without one. */
+	int (*send)(void *context, const uint8_t *bytes, size_t length);
 	/* The companion broke the protocol: end its session. */
 	void (*breach)(void *context, enum reason reason);
 	void (*preferences_changed)(void *context);
@@ -29,7 +29,7 @@ void requests_take(struct requests *requests, const uint8_t *bytes, size_t lengt
 /* The session is gone, or another one has taken its place: nobody waits for the answers any more. What changes something and is
  * under way is carried through, and its result kept for a repetition. */
 void requests_session_ended(struct requests *requests);
-/* Sends an event over the live session, if there is one. */
-void requests_send_event(struct requests *requests, const lanyard_Event *event);
+/* Sends an event over the live session. 0 or a negative errno, -ENOTCONN without one. */
+int requests_send_event(struct requests *requests, const lanyard_Event *event);
 /* The camera as StatusResponse tells it. */
 void requests_fill_status(const struct services *services, lanyard_StatusResponse *ret);

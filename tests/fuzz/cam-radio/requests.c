@@ -68,11 +68,12 @@ static const struct wifi_port_operations port_operations = {
 };
 
 /* Every message that we send is one that the companion's codec takes. */
-static void on_send(void *context, const uint8_t *bytes, size_t length) {
+static int on_send(void *context, const uint8_t *bytes, size_t length) {
 	lanyard_Message message;
 	(void)context;
 	if (codec_decode(bytes, length, &message) < 0)
 		abort();
+	return 0;
 }
 static void on_breach(void *context, enum reason reason) {
 	(void)reason;
@@ -88,7 +89,7 @@ static const struct requests_callbacks callbacks = { .send = on_send,
 static void on_handover_changed(void *context) {
 	struct fuzz *f = context;
 	lanyard_Event event = { .which_body = lanyard_Event_wifi_tag, .body.wifi = handover_state(f->handover) };
-	requests_send_event(f->requests, &event);
+	(void)requests_send_event(f->requests, &event);
 }
 static const struct handover_callbacks handover_callbacks = { .changed = on_handover_changed };
 
@@ -154,7 +155,7 @@ static void take_step(struct fuzz *f, enum step step, const uint8_t *bytes, size
 		break;
 	case STEP_EVENT:
 		requests_fill_status(&f->services, &event.body.status);
-		requests_send_event(f->requests, &event);
+		(void)requests_send_event(f->requests, &event);
 		break;
 	case STEPS:
 		break;

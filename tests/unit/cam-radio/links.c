@@ -455,7 +455,13 @@ static void test_renewal_in_wrong_order(void **state) {
 	companion_free(&first);
 	world_settle(w);
 	assert_string_equal(world_property(w, "Session"), "true");
+	/* What happens in between is told over the new one. */
+	fake_recorder_set_state(&w->recorder, "event");
+	fake_recorder_signal_recording(&w->recorder, 1);
+	WAIT_FOR(w, 5, strcmp(world_property(w, "Recorder"), "event") == 0);
+	world_settle(w);
 	companion_session(&second);
+	WAIT_FOR(w, 5, second.status_events == 1 && second.recording_events == 1);
 	assert_null(strstr(w->changes, "Session "));
 	assert_int_equal(world_counter(w, "sessions-renewed"), 1);
 	close(file);

@@ -255,6 +255,7 @@ static void test_whole_recording(void **state) {
 	assert_int_equal(slice->end, REASON_OK);
 	assert_int_equal(slice->total, 20000000);
 	assert_int_equal(slice->received, 20000000);
+	assert_int_equal(world_counter(f->world, "media-bytes"), 20000000);
 }
 
 static void test_ranges(void **state) {
