@@ -27,7 +27,8 @@ struct address {
 struct controller {
 	int file; /* /dev/vhci, -1 when not plugged */
 	unsigned index;
-	bool away; /* out of everybody's range */
+	bool away;   /* out of everybody's range */
+	bool garble; /* its next packet with a channel's bytes arrives with one bit changed */
 	uint8_t public_address[6], random_address[6];
 
 	struct {

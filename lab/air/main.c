@@ -6,6 +6,7 @@
  *   near N        hciN is back
  *   say N HEX     hciN hears an advert with this data (hexadecimal, whole AD structures) from a random address, once
  *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
+ *   garble N      one bit of the next packet from hciN that carries a channel's bytes is changed; prints "hciN garbled"
  *
  * Adapter N has the public address 00:AA:01:00:00:NN, whichever number it is plugged as. Ends at the end of input or a signal. */
 #include <errno.h>
@@ -133,6 +134,8 @@ static int run_line(struct air *air, const char *line) {
 			junk.left = count;
 			junk.said = 0;
 			junk.since_us = now_us();
+		} else if (!strcmp(verb, "garble")) {
+			controller->garble = true;
 		} else
 			return -EINVAL;
 		return 0;

@@ -1,5 +1,6 @@
 #include "lab/air/air.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,14 @@ void air_disconnect(struct connection *connection, int end, uint8_t reason) {
 	connection->end[1].controller = NULL;
 }
 
+/* L2CAP channels of applications have dynamic identifiers; a packet that begins a frame carries length and identifier first
+ * (Bluetooth Core Specification 5.4, volume 3, part A 2.1 and 3.4). */
+static bool has_channel_bytes(const uint8_t *packet, size_t length) {
+	const size_t least = 1 + 4 + 4 + 2; /* type, ACL header, L2CAP header, SDU length */
+
+	return length > least && (packet[2] >> 4 & 3) != 1 && get_le16(packet + 7) >= 0x0040;
+}
+
 static void deliver(struct connection *connection, int from, const uint8_t *packet, size_t length) {
 	const struct connection_end *to = &connection->end[!from];
 	uint8_t copy[PACKET_SIZE];
@@ -109,6 +118,11 @@ static void deliver(struct connection *connection, int from, const uint8_t *pack
 	uint16_t boundary = packet[2] >> 4 & 3;
 
 	memcpy(copy, packet, length);
+	if (connection->end[from].controller->garble && has_channel_bytes(packet, length)) {
+		connection->end[from].controller->garble = false;
+		copy[length - 1] ^= 0x10;
+		printf("hci%u garbled %zu bytes\n", connection->end[from].controller->index, length);
+	}
 	put_le16(copy + 1, (uint16_t)(to->handle | (boundary == 1 ? 1 : 2) << 12));
 	controller_send(to->controller, copy, length);
 	controller_completed(connection->end[from].controller, connection->end[from].handle, 1);

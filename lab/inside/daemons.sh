@@ -160,22 +160,106 @@ lab_api() {
 		-H 'Content-Type: application/json' ${1+--data "$1"} "http://localhost$path"
 }
 
-# lab_pair CAMERA COMPANION: buttons, code compared on both ends, Event pressed; until both say that they are paired.
-lab_pair() {
-	local camera=$1 companion=$2 code out=$lab_run/$2/pair.json status=0
+# lab_pair_code CAMERA COMPANION: buttons, then pairing until both ends show the same code, in $lab_code. The companion's command goes on in
+# the background: `lab_pair_end COMPANION` waits for it.
+lab_pair_code() {
+	local camera=$1 companion=$2 out=$lab_run/$2/pair.json
 	lab_press "$camera" 'both 2500'
 	lab_wait 5 "[ \"\$(lab_camera_says $camera Pairing)\" = open ]" 'the pairing window'
 	lanyard companion pair --json --socket "$(lab_companion_socket "$companion")" >"$out" 2>"$out.err" &
-	local pairing=$!
-	lab_wait 40 "[ \"\$(lab_camera_says $camera Pairing)\" = confirming ] || ! kill -0 $pairing 2>/dev/null" 'a code on the camera'
-	code=$(lab_camera_says "$camera" PairingCode)
-	lab_wait 5 "[ \"\$(lab_ask $companion /api/status '.pairing.code // empty')\" = '$code' ]" "the same code on both ends ($code)"
-	lab_press "$camera" 'click event'
-	wait "$pairing" || status=$?
-	[ "$status" = 0 ] || lab_fail "pairing: $(cat "$out.err")"
+	lab_pairing=$!
+	lab_wait 40 "[ \"\$(lab_camera_says $camera Pairing)\" = confirming ] || ! kill -0 $lab_pairing 2>/dev/null" 'a code on the camera'
+	lab_code=$(lab_camera_says "$camera" PairingCode)
+	[ -n "$lab_code" ] || lab_fail "pairing: $(cat "$out.err")"
+	lab_wait 5 "[ \"\$(lab_ask $companion /api/status '.pairing.code // empty')\" = '$lab_code' ]" "the same code on both ends ($lab_code)"
+}
+
+# Its exit status; what it printed is in /run/lab/COMPANION/pair.json and pair.json.err.
+lab_pair_end() {
+	local status=0
+	wait "$lab_pairing" || status=$?
+	return "$status"
+}
+
+# lab_pair CAMERA COMPANION: all of it, with Event pressed for yes.
+lab_pair() {
+	lab_pair_code "$1" "$2"
+	lab_press "$1" 'click event'
+	lab_pair_end || lab_fail "pairing: $(cat "$lab_run/$2/pair.json.err")"
 }
 
 # lab_live COMPANION [SECONDS]: waits for its session.
 lab_live() {
 	lab_wait "${2:-20}" "[ \"\$(lab_ask $1 /api/status .state)\" = live ]" "a live session of $1"
+}
+
+# lab_make HOST COUNT SECONDS: recordings of the test picture in the host's recorder, before lab_recorder starts it.
+lab_make() {
+	local folder=$lab_run/$1
+	mkdir -p "$folder/recorder"
+	lab_config "$folder/make.conf" video width 320
+	lab_config "$folder/make.conf" video height 180
+	lab_config "$folder/make.conf" video framerate 5
+	cam-recorder --config "$folder/make.conf" --state "$folder/recorder" --make "$2" --seconds "$3" 2>"$LAB_ARTIFACTS/$1-make.log"
+}
+
+# lab_apart [STRANGERS]: camera cam1 with one recording and companion phone1, not yet paired; adapters for strangers from hci2 on.
+lab_apart() {
+	lab_bluetooth $((2 + ${1:-0}))
+	lab_radios 2
+	lab_host cam1 hci0
+	lab_host phone1 hci1
+	lab_hostapd cam1
+	lab_supplicant phone1
+	lab_buttons cam1
+	lab_make cam1 1 2
+	lab_recorder cam1
+	lab_camera cam1
+	lab_companion phone1
+}
+
+# lab_whole [STRANGERS]: the same, paired and live: what most scenarios begin with.
+lab_whole() {
+	lab_apart "$@"
+	lab_pair cam1 phone1
+	lab_live phone1
+	lab_say 'ok  camera and companion, paired and live'
+}
+
+# lab_counter CAMERA NAME: one of its counters.
+lab_counter() {
+	lab_camera_says "$1" Counters | jq -r ".[\"$2\"] // 0"
+}
+
+# lab_recorder_says HOST: the recorder's own state.
+lab_recorder_says() {
+	busctl --json=short get-property "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 State | jq -r .data
+}
+
+# --- the handover --------------------------------------------------------------------------------------------------------
+
+# lab_wifi_up COMPANION [SECONDS]: asks for the camera's access point, until the video channel is ready.
+lab_wifi_up() {
+	lab_api "$1" POST /api/wifi >/dev/null
+	lab_wait "${2:-40}" "[ \"\$(lab_ask $1 /api/status .wifi.mode)\" = media-ready ] || [ \"\$(lab_ask $1 /api/status .wifi.reason)\" != null ]" 'the video channel'
+	[ "$(lab_ask "$1" /api/status .wifi.mode)" = media-ready ] || lab_fail "no video channel: $(lab_ask "$1" /api/status .wifi)"
+}
+
+# Whether HOST's radio is off the air: interface down.
+lab_radio_off() {
+	! ip -n "$1" -o link show wlan0 | grep -q '[<,]UP[,>]'
+}
+
+# lab_idle CAMERA COMPANION SECONDS: until both have nothing of Wi-Fi left.
+lab_idle() {
+	lab_wait "$3" "[ \"\$(lab_camera_says $1 Wifi)\" = off ] && lab_radio_off $1" "Wi-Fi of $1 off"
+	lab_wait "$3" "lab_radio_off $2" "Wi-Fi of $2 off"
+}
+
+# lab_play COMPANION ID [CURL-OPTION...]: the recording through the companion.
+lab_play() {
+	local socket id=$2
+	socket=$(lab_companion_socket "$1")
+	shift 2
+	curl -sf --max-time 60 --unix-socket "$socket" "$@" "http://localhost/api/recordings/$id/media"
 }

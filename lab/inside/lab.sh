@@ -10,6 +10,7 @@ lab_run=/run/lab
 declare -A lab_pids=()
 lab_order=()
 exec {lab_never}<> <(:)
+exec {lab_output}>&1 # what is said is seen, also inside a function whose output goes elsewhere
 
 # --- time and checks -----------------------------------------------------------------------------------------------------
 
@@ -22,7 +23,7 @@ lab_clock() {
 
 lab_say() {
 	lab_clock
-	printf '%4d.%02d  %s\n' $((lab_now / 1000)) $((lab_now / 10 % 100)) "$*"
+	printf '%4d.%02d  %s\n' $((lab_now / 1000)) $((lab_now / 10 % 100)) "$*" >&"$lab_output"
 }
 
 lab_fail() {
@@ -159,7 +160,7 @@ lab_adapter_powered() {
 	[ "$(busctl --auto-start=no get-property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered 2>/dev/null)" = "b true" ]
 }
 
-# lab_air COMMAND: plug, "unplug 2", "away 2", "near 2" (lab/air/main.c); waits until it is done.
+# lab_air COMMAND: plug, "unplug 2", "away 2", "near 2", "garble 2" (lab/air/main.c); waits until an adapter has come or gone.
 lab_air() {
 	local before
 	lab_alive air || lab_fail 'no Bluetooth in this lab'
@@ -289,10 +290,10 @@ lab_press_later() {
 
 # --- strangers -----------------------------------------------------------------------------------------------------------
 
-# lab_hear ADAPTER SECONDS: prints address and address type of the first connectable Lanyard advert ("AA:... random").
+# lab_hear ADAPTER SECONDS: prints address and address type of the first connectable Lanyard advert ("AA:... random"), or fails.
 lab_hear() {
 	local line
-	line=$("$LAB_BUILD/lab/lab-stranger" hear "$1" "$2" 1 | grep -E ' connectable ([0-9a-f]*)16(7afd)' | tail -n 1)
+	line=$("$LAB_BUILD/lab/lab-stranger" hear "$1" "$2" 1 | grep -E ' connectable [0-9a-f]*167afd' | tail -n 1) || return 1
 	cut -d' ' -f1,2 <<<"$line"
 }
 
