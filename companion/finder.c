@@ -8,6 +8,9 @@
 #include "base/bytes.h"
 #include "pairing/hello_advert.h"
 
+/* Who asks again has just pressed the buttons: what was heard before that, of the window before, is no camera to choose. Cameras
+ * in pairing mode are heard several times a second. */
+#define STALE_US (2 * SECOND_US)
 /* How often signal strength and age are told anew. */
 #define TICK_US SECOND_US
 
@@ -67,19 +70,23 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 		finder->changed(finder->context);
 }
 
+static void finder_forget(struct finder *finder, uint64_t age_us) {
+	uint64_t now_us = finder_now(finder);
+	size_t kept = 0;
+	for (size_t i = 0; i < finder->count; i++)
+		if (now_us < finder->camera[i].heard_us + age_us)
+			finder->camera[kept++] = finder->camera[i];
+	finder->count = kept;
+}
+
 static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
 	struct finder *finder = context;
-	uint64_t now_us = finder_now(finder);
-	if (now_us >= finder->until_us) {
+	if (finder_now(finder) >= finder->until_us) {
 		finder_stop(finder);
 		return 0;
 	}
-	size_t kept = 0;
-	for (size_t i = 0; i < finder->count; i++)
-		if (now_us < finder->camera[i].heard_us + FINDER_FORGET_US)
-			finder->camera[kept++] = finder->camera[i];
-	finder->count = kept;
+	finder_forget(finder, FINDER_FORGET_US);
 	sd_event_source_set_time_relative(source, TICK_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	finder->changed(finder->context);
@@ -118,8 +125,11 @@ void finder_free(struct finder *finder) {
 
 void finder_start(struct finder *finder) {
 	finder->until_us = finder_now(finder) + FINDER_SCAN_US;
-	if (finder->scanning)
+	if (finder->scanning) {
+		finder_forget(finder, STALE_US);
+		finder->changed(finder->context);
 		return;
+	}
 	finder->scanning = true;
 	finder->count = 0;
 	sd_event_source_set_time_relative(finder->timer, TICK_US);

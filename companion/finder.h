@@ -30,7 +30,7 @@ struct found_camera {
 /* `changed`: the list or finder_is_scanning changed. The radio outlives the finder. 0 or a negative errno. */
 int finder_new(struct finder **ret, sd_event *event, struct radio *radio, void (*changed)(void *context), void *context);
 void finder_free(struct finder *finder);
-/* Looks for FINDER_SCAN_US from now on. */
+/* Looks for FINDER_SCAN_US from now on, and forgets what it has not heard in the last two seconds. */
 void finder_start(struct finder *finder);
 void finder_stop(struct finder *finder);
 bool finder_is_scanning(const struct finder *finder);

@@ -21,6 +21,8 @@
 /* From our side the handshake is one round trip on an idle network. */
 #define AUTHENTICATE_TIMEOUT_US (2 * HANDSHAKE_US)
 #define CLOSE_TIMEOUT_US (15 * SECOND_US)
+/* Nobody waits longer than this and then for a second try. */
+#define RETRY_WITHIN_US (45 * SECOND_US)
 
 struct handover {
 	enum handover_state state;
@@ -35,14 +37,17 @@ struct handover {
 	uint32_t request; /* under way, 0 for none */
 	sd_event_source *timer;
 	uint8_t media_psk[KEY_SIZE];
-	struct pairing_record record; /* a copy: the wire needs it as long as it lives */
-	uint64_t started_us, stage_us;
+	struct pairing_record record;  /* a copy: the wire needs it as long as it lives */
+	uint64_t asked_us;             /* by the user */
+	uint64_t started_us, stage_us; /* of this try */
+	bool retried;
 	struct handover_stages stages;
 	void (*changed)(void *context);
 	void *context;
 };
 
 static void handover_fail(struct handover *handover, enum reason reason);
+static int handover_start(struct handover *handover);
 
 static const struct handover_stages none_reached = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 
@@ -62,6 +67,7 @@ static uint64_t state_timeout_us(enum handover_state state) {
 		return DIAL_TIMEOUT_US;
 	case HANDOVER_AUTHENTICATING:
 		return AUTHENTICATE_TIMEOUT_US;
+	case HANDOVER_RETRYING:
 	case HANDOVER_CLOSING:
 		return CLOSE_TIMEOUT_US;
 	case HANDOVER_OFF:
@@ -103,10 +109,19 @@ static int handover_ask(struct handover *handover, lanyard_Request *request, uin
 
 /* --- closing --- */
 
+static bool handover_is_closing(const struct handover *handover) {
+	return handover->state == HANDOVER_CLOSING || handover->state == HANDOVER_RETRYING;
+}
+
 static void handover_closed_if_done(struct handover *handover) {
-	if (handover->state != HANDOVER_CLOSING || handover->station_on || handover->camera_on)
+	if (!handover_is_closing(handover) || handover->station_on || handover->camera_on)
 		return;
 	handover_cancel_request(handover);
+	if (handover->state == HANDOVER_RETRYING) {
+		if (handover_start(handover) == 0)
+			return;
+		handover->reason = REASON_SESSION_LOST; /* without it nothing can be asked */
+	}
 	if (handover->reason == REASON_OK)
 		log_line(LOG_LEVEL_INFO, "wifi", "off");
 	else
@@ -133,11 +148,26 @@ static void handover_take_down(struct handover *handover) {
 	wipe(&handover->record, sizeof(handover->record));
 }
 
+static bool is_transient(enum reason reason) {
+	return reason == REASON_JOIN_TIMEOUT || reason == REASON_JOIN_LOST || reason == REASON_PEER_ABSENT ||
+	       reason == REASON_DIAL_FAILED || reason == REASON_AP_TIMEOUT || reason == REASON_TIMEOUT;
+}
+
+static bool handover_may_retry(struct handover *handover, enum reason reason) {
+	bool under_way = handover->state != HANDOVER_READY && !handover_is_closing(handover);
+	return under_way && !handover->retried && is_transient(reason) &&
+	       handover_now(handover) < handover->asked_us + RETRY_WITHIN_US;
+}
+
 static void handover_begin_closing(struct handover *handover, enum reason reason) {
-	handover->reason = reason;
+	bool retry = handover_may_retry(handover, reason);
+	if (retry)
+		log_reason(LOG_LEVEL_WARNING, "wifi", reason, "tried once more");
+	handover->retried = handover->retried || retry;
+	handover->reason = retry ? REASON_OK : reason;
 	handover_cancel_request(handover);
 	handover_take_down(handover);
-	handover_enter(handover, HANDOVER_CLOSING);
+	handover_enter(handover, retry ? HANDOVER_RETRYING : HANDOVER_CLOSING);
 	media_close(handover->config.media, reason == REASON_OK ? REASON_MEDIA_CLOSED : reason);
 	if (handover->camera_on) {
 		lanyard_Request request = { .which_body = lanyard_Request_wifi_stop_tag };
@@ -269,7 +299,7 @@ static void on_station_joined(void *context, unsigned index, const uint8_t addre
 static void on_station_off(void *context, enum reason reason) {
 	struct handover *handover = context;
 	handover->station_on = false;
-	if (handover->state == HANDOVER_CLOSING)
+	if (handover_is_closing(handover))
 		handover_closed_if_done(handover);
 	else
 		handover_fail(handover, reason == REASON_OK ? REASON_JOIN_LOST : reason);
@@ -365,6 +395,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	case HANDOVER_AUTHENTICATING:
 		handover_fail(handover, REASON_HANDSHAKE_FAILED);
 		break;
+	case HANDOVER_RETRYING:
 	case HANDOVER_CLOSING:
 		/* The camera's own deadlines end its part; a station that does not answer is left to its supplicant's restart. */
 		handover->camera_on = false;
@@ -410,11 +441,7 @@ void handover_free(struct handover *handover) {
 	free(handover);
 }
 
-int handover_open(struct handover *handover) {
-	if (handover->state != HANDOVER_OFF)
-		return -EALREADY;
-	if (!handover->station && !handover->config.test_socket)
-		return -ENODEV;
+static int handover_start(struct handover *handover) {
 	lanyard_Request request = { .which_body = lanyard_Request_access_point_start_tag };
 	request.body.access_point_start.form = lanyard_WifiSecretForm_WIFI_SECRET_RAW_PSK;
 	int result = handover_ask(handover, &request, START_TIMEOUT_US, on_start_answer);
@@ -426,6 +453,16 @@ int handover_open(struct handover *handover) {
 	handover->started_us = handover_now(handover);
 	handover_enter(handover, HANDOVER_STARTING);
 	return 0;
+}
+
+int handover_open(struct handover *handover) {
+	if (handover->state != HANDOVER_OFF)
+		return -EALREADY;
+	if (!handover->station && !handover->config.test_socket)
+		return -ENODEV;
+	handover->retried = false;
+	handover->asked_us = handover_now(handover);
+	return handover_start(handover);
 }
 
 void handover_close(struct handover *handover) {
@@ -459,7 +496,7 @@ void handover_wifi_event(struct handover *handover, const lanyard_WifiState *sta
 		return;
 	enum reason reason = reason_from_number(state->reason);
 	handover->camera_on = false;
-	if (handover->state == HANDOVER_CLOSING) {
+	if (handover_is_closing(handover)) {
 		/* The camera knows better than a broken connection why it went down. */
 		if (handover->reason == REASON_MEDIA_CLOSED && reason != REASON_OK)
 			handover->reason = reason;

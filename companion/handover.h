@@ -1,6 +1,7 @@
 /* The Wi-Fi handover as a transaction: ask the camera for its access point, join it, listen, let the camera dial, authenticate
  * the media channel. Every stage has a deadline and a reason; a failure of any of them leaves Wi-Fi off on both ends and the
- * session up. */
+ * session up. What the next try may well get past (a frame lost at the wrong moment leaves a station that thinks it has joined)
+ * is tried once more, from the beginning, before it is told. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ enum handover_state {
 	HANDOVER_ANNOUNCING,     /* joined and listening; the camera is told where and dials */
 	HANDOVER_AUTHENTICATING, /* it has dialled: handshake */
 	HANDOVER_READY,          /* the media channel is up */
+	HANDOVER_RETRYING,       /* a first failure: as closing, then starting again */
 	HANDOVER_CLOSING,        /* leaving the network; the camera takes its access point down */
 };
 

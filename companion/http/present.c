@@ -132,6 +132,7 @@ static json_t *present_camera(const struct parts *parts) {
 static const char *wifi_mode_name(enum handover_state state) {
 	switch (state) {
 	case HANDOVER_STARTING:
+	case HANDOVER_RETRYING:
 		return "starting";
 	case HANDOVER_JOINING:
 	case HANDOVER_ANNOUNCING:

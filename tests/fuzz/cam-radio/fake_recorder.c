@@ -39,7 +39,7 @@ void recorder_call_cancel(struct recorder_call *cancelled) {
 	while (calls[i] != cancelled)
 		assert(++i < CALLS);
 	free(cancelled);
-	memmove(&calls[i], &calls[i + 1], (CALLS - i - 1) * sizeof(calls[0]));
+	memmove(&calls[i], &calls[i + 1], (CALLS - i - 1) * sizeof(struct recorder_call *));
 	calls[CALLS - 1] = NULL;
 }
 

@@ -7,6 +7,7 @@
  *   forget                 the pairing is gone            event               a recording changed
  *   damage ID|off          this recording breaks in the middle
  *   wifi off REASON        the access point goes down (number of base/reason.h)
+ *   deaf NUMBER            so many times the companion cannot be reached over Wi-Fi
  *   malformed              sends bytes that are no message
  */
 #include <errno.h>
@@ -51,6 +52,7 @@ struct camera {
 	struct pairing_record pairing;
 	bool paired, window, silent, full, wifi;
 	int damaged;
+	unsigned deaf;
 	struct link links[LINKS];
 	struct link *session, *pairing_link;
 	struct wire *media;
@@ -359,7 +361,13 @@ static void answer(struct camera *camera, const lanyard_Request *request) {
 		answer_start(camera, response);
 		break;
 	case lanyard_Request_access_point_joined_tag:
-		response->reason = (uint32_t)media_dial(camera);
+		if (camera->deaf > 0) {
+			camera->deaf--;
+			response->reason = REASON_DIAL_FAILED;
+			say("deaf");
+		} else {
+			response->reason = (uint32_t)media_dial(camera);
+		}
 		break;
 	case lanyard_Request_wifi_stop_tag:
 		say("wifi stop");
@@ -510,6 +518,8 @@ static void command(struct camera *camera, const char *line) {
 		media_down(camera);
 	} else if (sscanf(line, "damage %63s", id) == 1) {
 		camera->damaged = number_of(id);
+	} else if (sscanf(line, "deaf %u", &number) == 1) {
+		camera->deaf = number;
 	} else if (strcmp(line, "malformed") == 0) {
 		if (camera->session)
 			wire_send(camera->session->wire, "\xff\xff\xff", 3);

@@ -353,6 +353,21 @@ class Media(Case):
         self.world.open_wifi()
         self.assertEqual(self.media(3).body, Camera.content(3))
 
+    def test_tried_once_more(self):
+        self.camera.do("deaf 1")
+        status = self.world.open_wifi()
+        self.assertIsNone(status["wifi"]["reason"])
+        self.camera.expect("deaf")
+        self.camera.expect("wifi stop")  # the first try was taken down as a whole
+        self.assertEqual(self.media(3).body, Camera.content(3))
+        self.companion.ask("DELETE", "/api/wifi")
+        # Not twice; and what was tried before does not count for the next time.
+        self.camera.do("deaf 2")
+        self.assertEqual(self.companion.ask("POST", "/api/wifi").status, 202)
+        status = self.companion.wait_status(lambda s: s["wifi"]["mode"] == "off" and s["wifi"]["reason"])
+        self.assertEqual((status["state"], status["wifi"]["reason"]), ("live", "dial-failed"))
+        self.world.open_wifi()
+
     def test_media_channel_is_lost(self):
         self.world.open_wifi()
         self.camera.do("media drop")
