@@ -103,9 +103,9 @@ static void check_id(const char *id) {
 	assert(strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32);
 }
 
-int recorder_start(struct recorder *r, struct recorder_call **ret, const char *reason, const struct recorder_location *location,
-                   recorder_answered answered, void *context) {
-	(void)r, (void)reason, (void)location;
+int recorder_start(struct recorder *r, struct recorder_call **ret, const char *reason, const char *source,
+                   const struct recorder_location *location, recorder_answered answered, void *context) {
+	(void)r, (void)reason, (void)source, (void)location;
 	return call(ret, ID, answered, context);
 }
 int recorder_stop(struct recorder *r, struct recorder_call **ret, const char *reason, recorder_answered answered, void *context) {
