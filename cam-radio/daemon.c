@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -25,6 +26,8 @@
 #include "cam-radio/services.h"
 #include "cam-radio/signal_listener.h"
 #include "cam-radio/status.h"
+
+#define TIME_SYNCHRONIZED "/run/systemd/timesync/synchronized"
 
 struct daemon {
 	sd_event *event;
@@ -392,10 +395,11 @@ static enum reason set_clock(uint64_t time_us) {
 	return errno == EPERM ? REASON_NOT_PERMITTED : REASON_INTERNAL;
 }
 
-/* The companion has set it, or the kernel says that something keeps it (NTP). */
+/* The companion has set it, or something keeps it: the kernel knows, where a sandbox lets us ask; systemd-timesyncd leaves a file. */
 static uint64_t signal_clock(bool *ret_trusted) {
 	struct timex state = { 0 };
-	*ret_trusted = clock_was_set || (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
+	*ret_trusted = clock_was_set || access(TIME_SYNCHRONIZED, F_OK) == 0 ||
+	               (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
 	return (uint64_t)time(NULL);
 }
 
