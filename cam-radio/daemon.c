@@ -395,11 +395,12 @@ static enum reason set_clock(uint64_t time_us) {
 	return errno == EPERM ? REASON_NOT_PERMITTED : REASON_INTERNAL;
 }
 
-/* The companion has set it, or something keeps it: the kernel knows, where a sandbox lets us ask; systemd-timesyncd leaves a file. */
+/* The companion has set it, or something keeps it: the kernel knows, where a sandbox lets us ask; systemd-timesyncd leaves a
+ * file. */
 static uint64_t signal_clock(bool *ret_trusted) {
 	struct timex state = { 0 };
-	*ret_trusted = clock_was_set || access(TIME_SYNCHRONIZED, F_OK) == 0 ||
-	               (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
+	*ret_trusted =
+	        clock_was_set || access(TIME_SYNCHRONIZED, F_OK) == 0 || (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
 	return (uint64_t)time(NULL);
 }
 
