@@ -170,7 +170,7 @@ lab_pair_code() {
 	lab_pairing=$!
 	lab_wait 40 "[ \"\$(lab_camera_says $camera Pairing)\" = confirming ] || ! kill -0 $lab_pairing 2>/dev/null" 'a code on the camera'
 	lab_code=$(lab_camera_says "$camera" PairingCode)
-	[ -n "$lab_code" ] || lab_fail "pairing: $(cat "$out.err")"
+	[ -n "$lab_code" ] || lab_fail "pairing: $(cat "$out.err" "$out")"
 	lab_wait 5 "[ \"\$(lab_ask $companion /api/status '.pairing.code // empty')\" = '$lab_code' ]" "the same code on both ends ($lab_code)"
 }
 
@@ -185,7 +185,7 @@ lab_pair_end() {
 lab_pair() {
 	lab_pair_code "$1" "$2"
 	lab_press "$1" 'click event'
-	lab_pair_end || lab_fail "pairing: $(cat "$lab_run/$2/pair.json.err")"
+	lab_pair_end || lab_fail "pairing: $(cat "$lab_run/$2/pair.json.err" "$lab_run/$2/pair.json")"
 }
 
 # lab_live COMPANION [SECONDS]: waits for its session.
