@@ -22,7 +22,7 @@ struct ear {
 	struct ear_config config;
 	const struct ear_callbacks *callbacks;
 	void *context;
-	bool *freed; /* set when it is freed inside a callback */
+	bool calling, freed; /* freed inside a callback: what is on the stack ends it */
 };
 
 /* A legacy report of one advert whose first structure, or first after the flags, is another's is dropped in the kernel: it is
@@ -87,19 +87,20 @@ static int prepare(int file, const struct ear_config *config) {
 static bool take(struct ear *ear, const uint8_t *packet, size_t length) {
 	struct advert_reports reports;
 	struct advert_report report;
-	bool freed = false;
 	if (!advert_reports_start(&reports, packet, length))
 		return true;
-	ear->freed = &freed;
-	while (!freed && advert_reports_next(&reports, &report)) {
+	ear->calling = true;
+	while (!ear->freed && advert_reports_next(&reports, &report)) {
 		size_t size;
 		const uint8_t *data = advert_manufacturer_data(report.data, report.length, ear->config.company, &size);
 		if (data && size == ear->config.length && data[0] == ear->config.header)
 			ear->callbacks->heard(ear->context, &report, data);
 	}
-	if (!freed)
-		ear->freed = NULL;
-	return !freed;
+	ear->calling = false;
+	if (!ear->freed)
+		return true;
+	free(ear);
+	return false;
 }
 
 static void fail(struct ear *ear, int error) {
@@ -153,10 +154,10 @@ int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, 
 void ear_free(struct ear *ear) {
 	if (!ear)
 		return;
-	if (ear->freed)
-		*ear->freed = true;
 	sd_event_source_disable_unref(ear->source);
 	if (ear->file >= 0)
 		close(ear->file);
-	free(ear);
+	ear->freed = true;
+	if (!ear->calling)
+		free(ear);
 }

@@ -33,7 +33,9 @@ static void one_hmac(void *context) {
 }
 
 void bench_adverts(void) {
-	static struct receiver receiver = { .situation = { NOW_S, true, true, true } };
+	static struct receiver receiver = {
+		.situation = { .now_s = NOW_S, .clock_trusted = true, .bluetooth_enabled = true, .buffering = true },
+	};
 	struct activation_policy policy = { .enabled = true, .kinds = UINT32_MAX, .key_count = 1 };
 	random_system()->fill(random_system()->context, receiver.key, sizeof(receiver.key));
 	random_system()->fill(random_system()->context, receiver.junk, sizeof(receiver.junk));
