@@ -45,9 +45,11 @@ static void range_close(struct range *r) {
 /* The next bytes into the buffer; false at the end, or where the recording is damaged. */
 static bool range_fill(struct range *r) {
 	uint64_t left = r->end - r->offset;
+	if (left == 0)
+		return false;
 	size_t want = left < sizeof(r->bytes) ? (size_t)left : sizeof(r->bytes);
 	ssize_t got = container_reader_read(r->reader, r->offset, r->bytes, want);
-	if (got < 0)
+	if (got <= 0)
 		log_reason(LOG_LEVEL_ERROR, "recorder", REASON_RECORDING_DAMAGED, "a recording cannot be read at byte %llu",
 		           (unsigned long long)r->offset);
 	if (got <= 0)
@@ -117,6 +119,15 @@ static int open_pipe(struct range *r, int *ret_read_end) {
 	return 0;
 }
 
+/* A container that is damaged so that its end is not known offers what is before the damage; whoever reads must not take that for
+ * the whole, so what was noted at capture counts. */
+static uint64_t whole_size(const struct ranges *ranges, const char *id, const struct container_reader *reader) {
+	const struct recording *noted = store_find(ranges->store, id);
+	uint64_t there = container_reader_size(reader);
+	bool complete = noted && noted->state == RECORDING_STATE_COMPLETE;
+	return complete && noted->size > there ? noted->size : there;
+}
+
 int ranges_open(struct ranges *ranges, const char *id, uint64_t offset, uint64_t length, int *ret_pipe, uint64_t *ret_total) {
 	size_t room = 0;
 	while (room < RANGES && ranges->range[room])
@@ -130,7 +141,7 @@ int ranges_open(struct ranges *ranges, const char *id, uint64_t offset, uint64_t
 	r->pipe = -1;
 	int result = store_read(ranges->store, id, &r->reader);
 	if (result == 0) {
-		uint64_t total = container_reader_size(r->reader);
+		uint64_t total = whole_size(ranges, id, r->reader);
 		*ret_total = total;
 		r->offset = offset;
 		r->end = length == 0 || length > total - offset ? total : offset + length;

@@ -207,6 +207,26 @@ class MainJob(unittest.TestCase):
         media = self.companion.ask("GET", f"/api/recordings/{recording['id']}/media")
         self.assertEqual(hashlib.sha256(media.body).hexdigest(), recording["sha256"])
 
+    def test_damaged_recording_is_never_taken_for_whole(self):
+        self.pair()
+        recording = self.list()[1]
+        self.camera.recorder.stop()
+        path = os.path.join(self.camera.recorder_state, recording["id"] + ".footage")
+        with open(path, "r+b") as file:
+            file.seek(os.path.getsize(path) // 2)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 0x55]))
+        self.camera.recorder = self.camera._run("cam-recorder", "recorder.conf", "recorder")
+        self.camera.wait("Recorder", "buffering")
+        self.live()
+        self.open_wifi()
+        play = subprocess.run(["curl", "-sf", "--max-time", "20", "--unix-socket", self.companion.socket,
+                               f"http://localhost/api/recordings/{recording['id']}/media"], capture_output=True)
+        self.assertNotEqual(play.returncode, 0)
+        self.assertLess(len(play.stdout), recording["size"])
+        self.assertEqual(self.companion.status()["state"], "live")
+
     def test_live_preview(self):
         self.pair()
         self.open_wifi()
