@@ -87,8 +87,10 @@ static void make_active(struct fixture *f, const struct advert_content *content)
 static void test_registered(void **state) {
 	struct fixture *f = *state;
 	make_active(f, &first);
-	/* Type, ServiceData, MinInterval, MaxInterval: no name, no power, nothing else that could tell devices apart. */
-	assert_int_equal(fake_advert(f->fake)->properties, 4);
+	/* Type, ServiceData, ManufacturerData, MinInterval, MaxInterval: no name, no power, nothing else that could tell devices
+	 * apart. */
+	assert_int_equal(fake_advert(f->fake)->properties, 5);
+	assert_int_equal(fake_advert(f->fake)->manufacturer_data_length, 0);
 	advert_free(f->advert);
 	f->advert = NULL;
 	run_until(f->event, fake_adverts(f->fake) == 0);
@@ -101,6 +103,15 @@ static void test_broadcast_and_empty(void **state) {
 	run_until(f->event, fake_adverts(f->fake) == 0);
 	static const struct advert_content empty = { .connectable = true };
 	make_active(f, &empty);
+	advert_free(f->advert);
+	run_until(f->event, fake_adverts(f->fake) == 0);
+	static const struct advert_content call = { .company = 0xffff,
+		                                    .manufacturer_data = { 1, 2, 3 },
+		                                    .manufacturer_data_length = 3 };
+	make_active(f, &call);
+	assert_int_equal(fake_advert(f->fake)->company, 0xffff);
+	assert_int_equal(fake_advert(f->fake)->manufacturer_data_length, 3);
+	assert_memory_equal(fake_advert(f->fake)->manufacturer_data, call.manufacturer_data, 3);
 }
 
 static void test_too_long(void **state) {

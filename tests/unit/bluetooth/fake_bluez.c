@@ -69,14 +69,33 @@ static int read_advert_data(sd_bus_message *message, void *target) {
 	if (r < 0)
 		return r;
 	r = sd_bus_message_enter_container(message, 'e', "sv");
-	if (r < 0)
-		return r;
+	if (r <= 0) /* there is none */
+		return r < 0 ? r : sd_bus_message_exit_container(message);
 	assert_true(sd_bus_message_read(message, "s", &uuid) > 0);
 	assert_string_equal(uuid, "0000fd7a-0000-1000-8000-00805f9b34fb");
 	assert_true(sd_bus_message_enter_container(message, 'v', "ay") > 0);
 	assert_true(sd_bus_message_read_array(message, 'y', &bytes, &advert->service_data_length) >= 0);
 	assert_true(advert->service_data_length <= sizeof(advert->service_data));
 	memcpy(advert->service_data, bytes, advert->service_data_length);
+	for (unsigned depth = 0; depth < 3; depth++)
+		assert_true(sd_bus_message_exit_container(message) >= 0);
+	return 0;
+}
+
+static int read_manufacturer_data(sd_bus_message *message, void *target) {
+	struct fake_advert *advert = target;
+	const void *bytes;
+	int r = sd_bus_message_enter_container(message, 'a', "{qv}");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_enter_container(message, 'e', "qv");
+	if (r <= 0)
+		return r < 0 ? r : sd_bus_message_exit_container(message);
+	assert_true(sd_bus_message_read(message, "q", &advert->company) > 0);
+	assert_true(sd_bus_message_enter_container(message, 'v', "ay") > 0);
+	assert_true(sd_bus_message_read_array(message, 'y', &bytes, &advert->manufacturer_data_length) >= 0);
+	assert_true(advert->manufacturer_data_length <= sizeof(advert->manufacturer_data));
+	memcpy(advert->manufacturer_data, bytes, advert->manufacturer_data_length);
 	for (unsigned depth = 0; depth < 3; depth++)
 		assert_true(sd_bus_message_exit_container(message) >= 0);
 	return 0;
@@ -104,6 +123,7 @@ static int on_advert_properties(sd_bus_message *answer, void *context, sd_bus_er
 	const struct bluez_property table[] = {
 		{ .name = "Type", .type = "s", .target = &type },
 		{ .name = "ServiceData", .type = "a{sv}", .target = advert, .read = read_advert_data },
+		{ .name = "ManufacturerData", .type = "a{qv}", .target = advert, .read = read_manufacturer_data },
 	};
 	assert_true(sd_bus_message_enter_container(answer, 'a', "{sv}") > 0);
 	while (sd_bus_message_skip(answer, "{sv}") > 0)

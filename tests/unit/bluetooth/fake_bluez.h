@@ -45,6 +45,9 @@ struct fake_advert {
 	char owner[64], path[64], type[16];
 	uint8_t service_data[64];
 	size_t service_data_length;
+	uint16_t company;
+	uint8_t manufacturer_data[64];
+	size_t manufacturer_data_length;
 	size_t properties; /* how many it shows in all */
 	bool used;
 	unsigned changes; /* PropertiesChanged since it was registered */
