@@ -320,7 +320,7 @@ static void on_closed(void *context, enum reason reason) {
 		log_reason(LOG_LEVEL_INFO, "session", reason, "not renewed yet");
 		path_drop(path);
 		session->renew_us = session_now(session) + RENEW_RETRY_US;
-		session_arm(session);
+		session_pump(session);
 	}
 	session_release(session);
 }
@@ -392,10 +392,17 @@ static void on_dialled(void *context, int file, size_t packet_limit, enum reason
 
 /* --- requests --- */
 
+static bool session_is_renewing(const struct session *session) {
+	return session->next->dial || session->next->wire;
+}
+
+/* Nothing is asked on a session whose successor is under way: an answer that is bound to it would be lost when that takes over.
+ */
 static void session_pump(struct session *session) {
 	const uint8_t *bytes;
 	size_t length;
-	while (session->state == SESSION_LIVE && (bytes = requests_next(session->requests, &length)) != NULL)
+	while (session->state == SESSION_LIVE && !session_is_renewing(session) &&
+	       (bytes = requests_next(session->requests, &length)) != NULL)
 		if (wire_send(session->path->wire, bytes, length) < 0)
 			break; /* the wire tells why through `closed`, and the request is repeated then */
 	session_arm(session);
@@ -426,7 +433,7 @@ static void session_ping(struct session *session) {
 
 static void session_renew(struct session *session, uint64_t now_us) {
 	session->renew_us = now_us + RENEW_RETRY_US;
-	if (session->next->dial || session->next->wire)
+	if (session_is_renewing(session))
 		return;
 	session->next->peer = session->path->peer;
 	session->next->slot = KEYRING_PROVEN;
