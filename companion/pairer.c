@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "companion/finder.h"
@@ -11,6 +12,10 @@
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 #define DIAL_TIMEOUT_US (8 * SECOND_US)
+/* After a session with the same camera its radio connection takes some seconds to end, and refuses a new channel meanwhile.
+ * Whoever has just chosen the camera should not have to choose it again for that. */
+#define DIAL_AGAIN_US (SECOND_US / 2)
+#define DIAL_AGAIN_UNTIL_US (6 * SECOND_US)
 
 struct pairer {
 	enum pairer_state state;
@@ -18,7 +23,10 @@ struct pairer {
 	struct radio *radio;
 	struct keyring *keyring;
 	const char *name;
+	struct link_peer peer;
 	struct radio_dial *dial;
+	sd_event_source *again; /* the next dial, after one that failed */
+	uint64_t until_us;      /* then no more of them */
 	struct wire *wire;
 	char camera[CAMERA_ID_SIZE + 1];
 	uint32_t code;
@@ -34,6 +42,7 @@ static void pairer_enter(struct pairer *pairer, enum pairer_state state) {
 static void pairer_drop(struct pairer *pairer) {
 	radio_dial_free(pairer->dial);
 	pairer->dial = NULL;
+	pairer->again = sd_event_source_disable_unref(pairer->again);
 	wire_free(pairer->wire);
 	pairer->wire = NULL;
 	pairer->code = 0;
@@ -85,12 +94,37 @@ static const struct wire_callbacks wire_handlers = {
 	.closed = on_closed,
 };
 
+static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason);
+
+static int pairer_dial(struct pairer *pairer) {
+	return radio_dial(&pairer->dial, pairer->radio, &pairer->peer, DIAL_TIMEOUT_US, on_dialled, pairer);
+}
+
+static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct pairer *pairer = context;
+	pairer->again = sd_event_source_disable_unref(pairer->again);
+	if (pairer_dial(pairer) < 0)
+		pairer_finish(pairer, REASON_CONNECT_FAILED);
+	return 0;
+}
+
+/* False when it is not to be tried again. */
+static bool pairer_dial_later(struct pairer *pairer) {
+	uint64_t now_us = 0;
+	sd_event_now(pairer->event, CLOCK_BOOTTIME, &now_us);
+	return now_us + DIAL_AGAIN_US < pairer->until_us &&
+	       sd_event_add_time_relative(pairer->event, &pairer->again, CLOCK_BOOTTIME, DIAL_AGAIN_US, 0, on_again, pairer) >= 0;
+}
+
 static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason) {
 	struct pairer *pairer = context;
 	radio_dial_free(pairer->dial);
 	pairer->dial = NULL;
 	if (file < 0) {
-		pairer_finish(pairer, reason);
+		if (!pairer_dial_later(pairer))
+			pairer_finish(pairer, reason);
 		return;
 	}
 	struct wire_config config = {
@@ -135,7 +169,11 @@ void pairer_free(struct pairer *pairer) {
 int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer) {
 	if (pairer->state != PAIRER_IDLE)
 		return -EBUSY;
-	int result = radio_dial(&pairer->dial, pairer->radio, peer, DIAL_TIMEOUT_US, on_dialled, pairer);
+	uint64_t now_us = 0;
+	sd_event_now(pairer->event, CLOCK_BOOTTIME, &now_us);
+	pairer->until_us = now_us + DIAL_AGAIN_UNTIL_US;
+	pairer->peer = *peer;
+	int result = pairer_dial(pairer);
 	if (result < 0)
 		return result;
 	snprintf(pairer->camera, sizeof(pairer->camera), "%s", camera);
