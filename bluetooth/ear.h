@@ -1,7 +1,6 @@
 /* Hears one company's manufacturer data on the air, every advert of it, past bluetoothd: the kernel hands a raw HCI socket what
  * the controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the socket's buffer.
- * bluetoothd's signals would lose a quarter at 1,000 adverts a second; this loses none at ten times that. Scanning itself is
- * passive_scan.h's. */
+ * bluetoothd's D-Bus signals are made for people who choose a device, not for floods. Scanning itself is passive_scan.h's. */
 #pragma once
 
 #include <stddef.h>

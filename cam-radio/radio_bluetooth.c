@@ -19,7 +19,7 @@
 #define LINGER_US (3 * SECOND_US)
 /* Somebody else listens on our channel, or the kernel has not yet noticed that the adapter is gone. */
 #define LISTEN_RETRY_US (2 * SECOND_US)
-/* Ten thousand junk adverts a second, while the loop is busy for a third of one. */
+/* Room for a flood while the loop is busy. */
 #define EAR_BUFFER (4 * 1024 * 1024)
 #define EAR_BATCH 64
 
