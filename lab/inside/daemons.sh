@@ -3,7 +3,7 @@
 # daemon that is stopped and started again finds what it left. Processes: HOST-camera, HOST-recorder, HOST-companion.
 
 lab_on_bus() { # NAME: whether it has an owner on the system bus
-	[ "$(busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s "$1" 2>/dev/null)" = 'b true' ]
+	lab_query owner "$1"
 }
 
 # lab_config FILE SECTION KEY VALUE: sets one key of a configuration file, and makes the section when it is not there.
@@ -119,7 +119,7 @@ lab_companion() {
 }
 
 lab_companion_socket() { # HOST
-	echo "$lab_run/$1/http/http.socket"
+	printf '%s\n' "$lab_run/$1/http/http.socket"
 }
 
 lab_companion_token() { # HOST: the file that holds it
@@ -128,7 +128,7 @@ lab_companion_token() { # HOST: the file that holds it
 
 # Whether companiond of HOST answers on its socket.
 lab_answers() {
-	curl -sf --max-time 2 -o /dev/null --unix-socket "$(lab_companion_socket "$1")" http://localhost/api/status
+	lab_query http "$(lab_companion_socket "$1")" GET /api/status 2 >/dev/null
 }
 
 # lab_relay HOST PORT: what reaches PORT of the guest from outside goes to 127.0.0.1:PORT of that host (for --forward PORT).
@@ -142,22 +142,22 @@ lab_relay() {
 
 # --- asking the daemons --------------------------------------------------------------------------------------------------
 
-# lab_camera_says HOST PROPERTY: a property of org.lanyard.Camera1, text without quotes ("open", "true", "").
+# lab_camera_says HOST PROPERTY [KEY]: a property of org.lanyard.Camera1, text without quotes ("open", "true", ""); of a dictionary its
+# entry KEY.
 lab_camera_says() {
-	busctl --json=short get-property "org.lanyard.Camera.$1" /org/lanyard/Camera1 org.lanyard.Camera1 "$2" 2>/dev/null | jq -r .data
+	lab_query property "org.lanyard.Camera.$1" /org/lanyard/Camera1 org.lanyard.Camera1 "${@:2}"
 }
 
 # lab_ask HOST PATH [FILTER]: the companion's API on its socket ("/api/status"), through jq.
 lab_ask() {
-	curl -s --max-time 20 --unix-socket "$(lab_companion_socket "$1")" "http://localhost$2" | jq -r "${3:-.}"
+	lab_query http "$(lab_companion_socket "$1")" GET "$2" 20 "${3:-.}"
 }
 
 # lab_api HOST METHOD PATH [JSON]: the same for requests that change something; prints the answer's body, fails unless 2xx.
 lab_api() {
 	local host=$1 method=$2 path=$3
 	shift 3
-	curl -s --fail-with-body --max-time 60 --unix-socket "$(lab_companion_socket "$host")" -X "$method" \
-		-H 'Content-Type: application/json' ${1+--data "$1"} "http://localhost$path"
+	lab_query http "$(lab_companion_socket "$host")" "$method" "$path" 60 ${1+'' "$1"}
 }
 
 # lab_pair_code CAMERA COMPANION: buttons, then pairing until both ends show the same code, in $lab_code. The companion's command goes on in
@@ -205,6 +205,8 @@ lab_make() {
 
 # lab_apart [STRANGERS]: camera cam1 with one recording and companion phone1, not yet paired; adapters for strangers from hci2 on.
 lab_apart() {
+	lab_make cam1 1 2 >/dev/null &
+	local making=$!
 	lab_bluetooth $((2 + ${1:-0}))
 	lab_radios 2
 	lab_host cam1 hci0
@@ -212,10 +214,8 @@ lab_apart() {
 	lab_hostapd cam1
 	lab_supplicant phone1
 	lab_buttons cam1
-	lab_make cam1 1 2
-	lab_recorder cam1
-	lab_camera cam1
-	lab_companion phone1
+	wait "$making" || lab_fail "no recording: $(tail -n 1 "$LAB_ARTIFACTS/cam1-make.log")"
+	lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1'
 }
 
 # lab_whole [STRANGERS]: the same, paired and live: what most scenarios begin with.
@@ -228,12 +228,14 @@ lab_whole() {
 
 # lab_counter CAMERA NAME: one of its counters.
 lab_counter() {
-	lab_camera_says "$1" Counters | jq -r ".[\"$2\"] // 0"
+	local count
+	count=$(lab_camera_says "$1" Counters "$2")
+	echo "${count:-0}"
 }
 
 # lab_recorder_says HOST: the recorder's own state.
 lab_recorder_says() {
-	busctl --json=short get-property "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 State | jq -r .data
+	lab_query property "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 State
 }
 
 # --- the handover --------------------------------------------------------------------------------------------------------
