@@ -78,7 +78,8 @@
 	X(BODY_TOO_LONG, 135, "body-too-long", "The request's body is too long.") \
 	X(PATH_UNKNOWN, 136, "path-unknown", "There is nothing at this path.") \
 	X(METHOD_UNKNOWN, 137, "method-unknown", "This path does not know this method.") \
-	X(RANGE_INVALID, 138, "range-invalid", "The requested range lies outside the recording.")
+	X(RANGE_INVALID, 138, "range-invalid", "The requested range lies outside the recording.") \
+	X(NO_CODE, 139, "no-code", "No pairing code waits to be confirmed.")
 
 enum reason {
 #define REASON_ENUM(name, number, code, sentence) REASON_##name = (number),

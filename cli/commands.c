@@ -62,11 +62,21 @@ const struct cli_command cli_commands[] = {
 	  .summary = "pairs with a camera in pairing mode",
 	  .details = "CAMERA is an id or name as \"scan\" prints it; without it, the only camera in pairing mode. A six-digit "
 	             "code is shown:\n"
-	             "compare it with the camera's and press Event there. An old pairing of the camera ends when the new one is "
-	             "stored.",
+	             "compare it with the camera's, answer here, and press Event on the camera. Without a terminal, the answer "
+	             "comes from\n"
+	             "\"lanyard companion confirm\" or the page. An old pairing of the camera ends when the new one is stored.",
 	  .options = { SOCKET },
 	  .operands_most = 1,
 	  .run = cli_companion_pair },
+	{ .group = "companion",
+	  .name = "confirm",
+	  .operands = "CODE",
+	  .summary = "answers a pairing with the six digits that the camera shows",
+	  .details = "Pairing goes on when they are the companion's, too, and ends when they are not.",
+	  .options = { SOCKET },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_companion_confirm },
 	{ .group = "companion",
 	  .name = "forget",
 	  .operands = "",

@@ -1,6 +1,7 @@
 #include "cli/companion.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,10 +246,40 @@ static enum cli_exit find_camera(const struct cli_call *call, const char *wanted
 	return result == CLI_DONE ? output_reason(REASON_CAMERA_NOT_FOUND) : result;
 }
 
+/* The person's answer at this end: what was typed since the last call. */
+enum answer { ANSWER_NONE, ANSWER_YES, ANSWER_NO };
+static enum answer read_answer(void) {
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char line[64];
+	if (!isatty(STDIN_FILENO) || poll(&input, 1, 0) <= 0 || !fgets(line, sizeof(line), stdin))
+		return ANSWER_NONE;
+	return *line == 'y' || *line == 'Y' ? ANSWER_YES : ANSWER_NO;
+}
+
+static void ask_person(const struct cli_call *call, const char *code) {
+	FILE *out = call->json ? stderr : stdout;
+	fprintf(out, "Code %.3s %.3s. Compare it with the camera's: press Event there if it is the same, Function if not.\n", code, code + 3);
+	if (isatty(STDIN_FILENO))
+		fputs("Does the camera show the same? [y/N] ", out);
+	else
+		fputs("Then answer for this end: lanyard companion confirm CODE, with the code that the camera shows.\n", out);
+	fflush(NULL);
+}
+
 static enum cli_exit follow_pairing(const struct cli_call *call) {
 	char shown[16] = "";
 	for (uint64_t end = now_ms() + PAIR_DEADLINE_MS; now_ms() < end; pause_ms(POLL_MS)) {
 		json_t *status;
+		enum answer answer = *shown ? read_answer() : ANSWER_NONE;
+		if (answer == ANSWER_NO) {
+			enum cli_exit given_up = act(call, "DELETE", "/api/pair", NULL);
+			return given_up == CLI_DONE ? output_reason(REASON_CODE_REJECTED) : given_up;
+		}
+		if (answer == ANSWER_YES) {
+			enum cli_exit told = act(call, "POST", "/api/pair/confirm", json_pack("{s:s}", "code", shown));
+			if (told != CLI_DONE)
+				return told;
+		}
 		enum cli_exit result = get(call, "/api/status", &status);
 		if (result != CLI_DONE)
 			return result;
@@ -256,9 +287,7 @@ static enum cli_exit follow_pairing(const struct cli_call *call) {
 		const char *code = text_of(pairing, "code");
 		if (*code && strcmp(code, shown) != 0) {
 			snprintf(shown, sizeof(shown), "%s", code);
-			fprintf(call->json ? stderr : stdout,
-			        "Code %s. Press Event on the camera if it shows the same, Function if not.\n", code);
-			fflush(NULL);
+			ask_person(call, shown);
 		}
 		if (!json_is_object(pairing)) {
 			const char *state = text_of(status, "state");
@@ -297,6 +326,11 @@ static enum cli_exit act_and_say(const struct cli_call *call, const char *method
 	else
 		puts(sentence);
 	return CLI_DONE;
+}
+
+enum cli_exit cli_companion_confirm(const struct cli_call *call) {
+	json_t *body = json_pack("{s:s}", "code", call->operands[0]);
+	return act_and_say(call, "POST", "/api/pair/confirm", body, "confirmed", "The codes are the same. Press Event on the camera, too.");
 }
 
 enum cli_exit cli_companion_forget(const struct cli_call *call) {

@@ -7,6 +7,7 @@ enum cli_exit cli_companion_status(const struct cli_call *call);
 enum cli_exit cli_companion_open(const struct cli_call *call);
 enum cli_exit cli_companion_scan(const struct cli_call *call);
 enum cli_exit cli_companion_pair(const struct cli_call *call);
+enum cli_exit cli_companion_confirm(const struct cli_call *call);
 enum cli_exit cli_companion_forget(const struct cli_call *call);
 enum cli_exit cli_companion_list(const struct cli_call *call);
 enum cli_exit cli_companion_play(const struct cli_call *call);

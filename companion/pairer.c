@@ -188,6 +188,17 @@ void pairer_cancel(struct pairer *pairer) {
 	pairer_enter(pairer, PAIRER_IDLE);
 }
 
+enum reason pairer_confirm(struct pairer *pairer, uint32_t code) {
+	if (pairer->state != PAIRER_COMPARE)
+		return REASON_NO_CODE;
+	bool equal = code == pairer->code;
+	log_line(LOG_LEVEL_NOTICE, "pairing", "code %s here", equal ? "confirmed" : "rejected");
+	if (equal)
+		pairer_enter(pairer, PAIRER_CONFIRMED); /* before: the camera's answer may be here already */
+	wire_confirm(pairer->wire, equal);
+	return equal ? REASON_OK : REASON_CODE_REJECTED;
+}
+
 enum pairer_state pairer_state(const struct pairer *pairer) {
 	return pairer->state;
 }

@@ -15,8 +15,9 @@ enum pairer_state {
 	PAIRER_IDLE,
 	PAIRER_DIALLING,
 	PAIRER_HANDSHAKE,
-	PAIRER_COMPARE, /* the code is shown; the camera's person confirms or rejects it there */
-	PAIRER_STORING, /* confirmed and stored here; the camera has yet to say the last word */
+	PAIRER_COMPARE,   /* the code is shown, the person has yet to answer here (and at the camera) */
+	PAIRER_CONFIRMED, /* answered here; the camera's answer is awaited */
+	PAIRER_STORING,   /* confirmed at both ends and stored here; the camera has yet to say the last word */
 };
 
 struct pairer_callbacks {
@@ -38,5 +39,8 @@ void pairer_cancel(struct pairer *pairer);
 /* As given to pairer_start. */
 const char *pairer_camera(const struct pairer *pairer);
 enum pairer_state pairer_state(const struct pairer *pairer);
-/* The six digits as a number, valid in PAIRER_COMPARE and PAIRER_STORING. */
+/* The person has read `code` from the camera. REASON_OK: it is ours, too. REASON_CODE_REJECTED: it is not, somebody may be in
+ * between; the attempt ends, with this reason. REASON_NO_CODE: none waits to be confirmed. */
+enum reason pairer_confirm(struct pairer *pairer, uint32_t code);
+/* The six digits as a number, valid from PAIRER_COMPARE on. */
 uint32_t pairer_code(const struct pairer *pairer);

@@ -128,16 +128,18 @@ static bool print_dictionary(sd_bus_message *message, const char *entry, const c
 }
 
 static bool answer_property(char *fields[], size_t count, FILE *out) {
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *reply = NULL;
+	sd_bus_message *request = NULL, *reply = NULL;
 	const char *contents = NULL;
 	bool worked = false;
 	char type;
 
 	if (!the_bus() || count < 5)
 		return false;
-	if (sd_bus_call_method(bus, fields[1], fields[2], "org.freedesktop.DBus.Properties", "Get", &error, &reply, "ss",
-	                       fields[3], fields[4]) < 0)
+	if (sd_bus_message_new_method_call(bus, &request, fields[1], fields[2], "org.freedesktop.DBus.Properties", "Get") < 0)
+		goto end;
+	/* Asking after a service that was stopped must not start it. */
+	(void)sd_bus_message_set_auto_start(request, false);
+	if (sd_bus_message_append(request, "ss", fields[3], fields[4]) < 0 || sd_bus_call(bus, request, BUS_TIMEOUT_US, NULL, &reply) < 0)
 		goto end;
 	if (sd_bus_message_peek_type(reply, &type, &contents) < 0 || type != 'v' ||
 	    sd_bus_message_enter_container(reply, 'v', contents) < 0)
@@ -148,7 +150,7 @@ static bool answer_property(char *fields[], size_t count, FILE *out) {
 	else
 		worked = strlen(contents) == 1 && print_basic(reply, contents[0], out);
 end:
-	sd_bus_error_free(&error);
+	sd_bus_message_unref(request);
 	sd_bus_message_unref(reply);
 	return worked;
 }

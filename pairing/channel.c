@@ -63,6 +63,10 @@ void channel_fail(struct channel *c, enum reason reason) {
 	c->config.callbacks->closed(c->config.context, reason);
 }
 
+static uint64_t earliest(uint64_t a, uint64_t b) {
+	return a < b ? a : b;
+}
+
 void channel_enter_state(struct channel *c, enum channel_state state) {
 	c->state = state;
 	switch (state) {
@@ -74,16 +78,20 @@ void channel_enter_state(struct channel *c, enum channel_state state) {
 		c->deadline_us = c->now_us + (c->kind == CHANNEL_PAIRING ? PAIRING_TRY_US : HANDSHAKE_US);
 		break;
 	case CAMERA_PROOF:
-	case CAMERA_CONTRIBUTION:
 	case COMPANION_DONE:
 		c->deadline_us = c->now_us + PAIRING_TRY_US;
 		break;
+	case CAMERA_FINISH: /* within the minute, too */
+		c->deadline_us = earliest(c->deadline_us, c->now_us + PAIRING_TRY_US);
+		break;
 	case CAMERA_CODE:
-	case COMPANION_CONTRIBUTION:
+	case COMPANION_CODE:
 		/* A person compares; the window is the most it can take. */
 		c->deadline_us = c->now_us + PAIRING_WINDOW_US;
 		break;
-	case CAMERA_FINISH: /* within what CAMERA_CONTRIBUTION was given */
+	case CAMERA_CONTRIBUTION: /* the same minute, for the answer at the other end */
+	case COMPANION_CONTRIBUTION:
+	case COMPANION_CONFIRM:
 	case CHANNEL_CLOSED:
 		break;
 	case CHANNEL_LIVE:
@@ -263,7 +271,9 @@ static void handle_record(struct channel *c, const uint8_t *record, size_t lengt
 	case CAMERA_CONTRIBUTION:
 	case CAMERA_FINISH:
 	case CAMERA_FIRST:
+	case COMPANION_CODE:
 	case COMPANION_CONTRIBUTION:
+	case COMPANION_CONFIRM:
 	case COMPANION_DONE:
 	case CHANNEL_LIVE:
 		handle_transport(c, record, length);
@@ -274,10 +284,6 @@ static void handle_record(struct channel *c, const uint8_t *record, size_t lengt
 }
 
 /* --------------------------------------------------------------------------------------------------------------------- time */
-
-static uint64_t earliest(uint64_t a, uint64_t b) {
-	return a < b ? a : b;
-}
 
 /* Only the companion speaks unasked. */
 static uint64_t ping_us(const struct channel *c) {
@@ -398,6 +404,8 @@ void channel_confirm(struct channel *c, bool accepted, uint64_t now_us) {
 	expire(c);
 	if (channel_is_open(c) && c->state == CAMERA_CODE)
 		camera_confirm(c, accepted);
+	else if (channel_is_open(c) && (c->state == COMPANION_CODE || c->state == COMPANION_CONFIRM))
+		companion_confirm(c, accepted);
 	leave(c);
 }
 

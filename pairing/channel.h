@@ -29,8 +29,8 @@ struct channel_callbacks {
 	/* Camera only: may a pairing begin (window open, tries left, none in progress)? REASON_OK, or why not. Asked once for
 	 * each well-formed first record of a pairing. */
 	enum reason (*pairing_begin)(void *context);
-	/* Both ends, pairing only: six digits (0-999999) to compare. The camera's person answers through channel_confirm; the
-	 * companion shows them and waits. */
+	/* Both ends, pairing only: six digits (0-999999) to compare. The person answers at either end, through channel_confirm; in
+	 * which order does not matter. */
 	void (*code)(void *context, uint32_t code);
 	/* Both ends, pairing only: store this record durably and return 0, or a negative errno, and the old one stays. The camera
 	 * replaces its record, and only then acknowledges. The companion is called before it says FINISH, and its record is
@@ -77,7 +77,7 @@ void channel_tick(struct channel *channel, uint64_t now_us);
 /* Absolute time of the next tick, UINT64_MAX for none. */
 uint64_t channel_deadline_us(const struct channel *channel);
 
-/* Camera: the person confirmed (or rejected) the code. */
+/* The person confirmed (or rejected) the code at this end. Without effect when no answer is awaited (any more). */
 void channel_confirm(struct channel *channel, bool accepted, uint64_t now_us);
 /* Encrypts and sends one transport message of a session or media channel, at least one byte (an empty one keeps the session alive
  * and is the channel's own affair). 0; -ENOTCONN when not live; -EMSGSIZE when it is longer than record_limit - RECORD_TAG_SIZE.

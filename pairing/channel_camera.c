@@ -125,7 +125,9 @@ static bool can_refuse(const struct channel *c) {
 	case CAMERA_PROOF:
 	case CAMERA_FIRST:
 	case COMPANION_ANSWER:
+	case COMPANION_CODE:
 	case COMPANION_CONTRIBUTION:
+	case COMPANION_CONFIRM:
 	case COMPANION_DONE:
 	case CHANNEL_LIVE:
 	case CHANNEL_CLOSED:

@@ -56,7 +56,7 @@ static void companion_prove(struct channel *c, struct reader *r) {
 	pairing_proof_write(&w, &proof);
 	if (!channel_send_handshake(c, 0, payload, writer_length(&w)) || !channel_split(c))
 		return;
-	channel_enter_state(c, COMPANION_CONTRIBUTION);
+	channel_enter_state(c, COMPANION_CODE);
 	c->config.callbacks->code(c->config.context, code_value(c->code_hash, c->nonce));
 }
 
@@ -86,29 +86,45 @@ void companion_handshake(struct channel *c, const uint8_t *record, size_t length
 		channel_go_live(c);
 }
 
-static void companion_contribution(struct channel *c, const uint8_t camera[CONTRIBUTION_SIZE]) {
+/* Both persons' answers are here, and the camera's contribution. */
+static void companion_contribute(struct channel *c) {
 	struct pairing_step_message message = { .step = STEP_CONTRIBUTION };
-	c->config.random->fill(c->config.random->context, c->contribution, CONTRIBUTION_SIZE);
-	pairing_secret(c->handshake.hash, camera, c->contribution, c->secret);
+	c->config.random->fill(c->config.random->context, message.contribution, CONTRIBUTION_SIZE);
+	pairing_secret(c->handshake.hash, c->contribution, message.contribution, c->secret);
 	/* Provisional: from FINISH on the camera may know the new pairing without our hearing of it. */
 	int result = channel_commit(c);
-	if (!channel_is_open(c))
-		return;
-	if (result < 0) {
+	if (channel_is_open(c) && result < 0) {
 		channel_fail(c, REASON_STORE_FAILED);
-		return;
+	} else if (channel_is_open(c)) {
+		channel_enter_state(c, COMPANION_DONE);
+		if (channel_send_step(c, &message))
+			channel_send_step(c, &(struct pairing_step_message){ .step = STEP_FINISH });
 	}
-	channel_enter_state(c, COMPANION_DONE);
-	memcpy(message.contribution, c->contribution, CONTRIBUTION_SIZE);
-	if (channel_send_step(c, &message))
-		channel_send_step(c, &(struct pairing_step_message){ .step = STEP_FINISH });
 	wipe(&message, sizeof(message));
+}
+
+void companion_confirm(struct channel *c, bool accepted) {
+	if (!accepted)
+		channel_fail(c, REASON_CODE_REJECTED);
+	else if (c->state == COMPANION_CONFIRM)
+		companion_contribute(c);
+	else
+		channel_enter_state(c, COMPANION_CONTRIBUTION);
+}
+
+/* What poses as a camera confirms by itself: without our own person's answer nothing is stored and nothing said. */
+static void companion_contribution(struct channel *c, const uint8_t camera[CONTRIBUTION_SIZE]) {
+	memcpy(c->contribution, camera, CONTRIBUTION_SIZE);
+	if (c->state == COMPANION_CONTRIBUTION)
+		companion_contribute(c);
+	else
+		channel_enter_state(c, COMPANION_CONFIRM);
 }
 
 void companion_step(struct channel *c, const struct pairing_step_message *message) {
 	if (message->step == STEP_REFUSED)
 		channel_fail(c, message->reason);
-	else if (c->state == COMPANION_CONTRIBUTION && message->step == STEP_CONTRIBUTION)
+	else if ((c->state == COMPANION_CODE || c->state == COMPANION_CONTRIBUTION) && message->step == STEP_CONTRIBUTION)
 		companion_contribution(c, message->contribution);
 	else if (c->state == COMPANION_DONE && message->step == STEP_DONE)
 		channel_go_live(c);

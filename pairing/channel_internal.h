@@ -20,7 +20,9 @@ enum channel_state {
 	CAMERA_FINISH,          /* pairing: both are there, FINISH expected */
 	CAMERA_FIRST,           /* session: message 2 is out, the first transport message makes it LIVE */
 	COMPANION_ANSWER,       /* message 1 is out */
-	COMPANION_CONTRIBUTION, /* pairing: the code is shown, the camera's contribution means it was confirmed */
+	COMPANION_CODE,         /* pairing: the code is shown; neither person has answered */
+	COMPANION_CONTRIBUTION, /* pairing: ours has confirmed; the camera's contribution means that it was confirmed there, too */
+	COMPANION_CONFIRM,      /* pairing: the camera's contribution is here, ours has yet to answer */
 	COMPANION_DONE,         /* pairing: FINISH is out */
 	CHANNEL_LIVE,           /* session, media: both ways; pairing: committed, the owner closes it */
 	CHANNEL_CLOSED,
@@ -48,7 +50,8 @@ struct channel {
 	/* pairing */
 	uint8_t code_hash[NOISE_HASH_SIZE]; /* handshake hash after message 2 */
 	uint8_t nonce[NONCE_SIZE], commitment[COMMITMENT_SIZE];
-	uint8_t contribution[CONTRIBUTION_SIZE], secret[KEY_SIZE];
+	uint8_t contribution[CONTRIBUTION_SIZE]; /* camera: ours; companion: the camera's, while our person has yet to answer */
+	uint8_t secret[KEY_SIZE];
 	char peer_name[COMPANION_NAME_LIMIT + 1];
 };
 
@@ -80,8 +83,9 @@ void companion_handshake(struct channel *c, const uint8_t *record, size_t length
 /* One step of a pairing, decrypted. */
 void camera_step(struct channel *c, const struct pairing_step_message *message);
 void companion_step(struct channel *c, const struct pairing_step_message *message);
-/* The person's answer. */
+/* The person's answer at this end. */
 void camera_confirm(struct channel *c, bool accepted);
+void companion_confirm(struct channel *c, bool accepted);
 /* Tells the companion why its pairing ends, if it can be told. */
 void camera_refuse(struct channel *c, enum reason reason);
 /* Sends the first record. */

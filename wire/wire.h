@@ -52,7 +52,7 @@ void wire_free(struct wire *wire);
 int wire_send(struct wire *wire, const void *bytes, size_t length);
 /* Bytes that can be sent now without overflowing the queue. */
 size_t wire_room(const struct wire *wire);
-/* Camera: the person's answer to the code. */
+/* The person's answer to the code, at this end. */
 void wire_confirm(struct wire *wire, bool accepted);
 /* Ends it; `closed` is called with this reason. */
 void wire_close(struct wire *wire, enum reason reason);

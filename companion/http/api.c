@@ -190,6 +190,20 @@ static void handle_pair(struct api *api, struct http_request *request, const cha
 		log_line(LOG_LEVEL_ERROR, "http", "pairing cannot begin: %s", strerror(-result));
 }
 
+static void handle_pair_confirm(struct api *api, struct http_request *request, const char *id) {
+	(void)id;
+	size_t length;
+	const char *body = http_request_body(request, &length);
+	uint32_t code;
+	enum reason reason = body_parse_confirm(body, length, &code);
+	if (reason == REASON_OK)
+		reason = pairer_confirm(api->config.parts->pairer, code);
+	if (reason == REASON_OK)
+		http_reply_empty(request, MHD_HTTP_NO_CONTENT);
+	else
+		http_reply_reason(request, reason);
+}
+
 static void handle_pair_stop(struct api *api, struct http_request *request, const char *id) {
 	(void)id;
 	pairer_cancel(api->config.parts->pairer);
@@ -377,6 +391,7 @@ static const struct route {
 	{ "DELETE", "/api/scan", handle_scan_stop, false },
 	{ "POST", "/api/pair", handle_pair, true },
 	{ "DELETE", "/api/pair", handle_pair_stop, false },
+	{ "POST", "/api/pair/confirm", handle_pair_confirm, true },
 	{ "POST", "/api/forget", handle_forget, false },
 	{ "GET", "/api/recordings", handle_recordings, false },
 	{ "GET", "/api/recordings/*/thumbnail", handle_thumbnail, false },

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -91,6 +92,21 @@ enum reason body_parse_pair(const char *bytes, size_t length, char ret_camera[CA
 	json_decref(body);
 	if (reason == REASON_OK)
 		memcpy(ret_camera, camera, sizeof(camera));
+	return reason;
+}
+
+enum reason body_parse_confirm(const char *bytes, size_t length, uint32_t *ret_code) {
+	static const char *const names[] = { "code", NULL };
+	json_t *body = parse_object(bytes, length);
+	if (!body)
+		return REASON_BODY_INVALID;
+	char code[CODE_DIGITS + 1] = "";
+	enum reason reason = has_only(body, names) ? take_text(body, "code", true, code, sizeof(code)) : REASON_BODY_INVALID;
+	json_decref(body);
+	if (reason == REASON_OK && (strlen(code) != CODE_DIGITS || strspn(code, "0123456789") != CODE_DIGITS))
+		reason = REASON_REQUEST_INVALID;
+	if (reason == REASON_OK)
+		*ret_code = (uint32_t)strtoul(code, NULL, 10);
 	return reason;
 }
 

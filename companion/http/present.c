@@ -75,13 +75,14 @@ static json_t *present_pairing(const struct parts *parts) {
 		[PAIRER_DIALLING] = "connecting",
 		[PAIRER_HANDSHAKE] = "handshake",
 		[PAIRER_COMPARE] = "compare",
+		[PAIRER_CONFIRMED] = "confirmed",
 		[PAIRER_STORING] = "storing",
 	};
 	enum pairer_state state = pairer_state(parts->pairer);
 	if (state == PAIRER_IDLE)
 		return json_null();
 	char code[8] = "";
-	if (state == PAIRER_COMPARE || state == PAIRER_STORING)
+	if (state >= PAIRER_COMPARE)
 		snprintf(code, sizeof(code), "%06u", (unsigned)(pairer_code(parts->pairer) % 1000000));
 	return json_pack("{s:s, s:s, s:o}", "camera", pairer_camera(parts->pairer), "step", steps[state], "code",
 	                 present_text_or_null(code));

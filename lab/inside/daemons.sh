@@ -174,6 +174,11 @@ lab_pair_code() {
 	lab_wait 5 "[ \"\$(lab_ask $companion /api/status '.pairing.code // empty')\" = '$lab_code' ]" "the same code on both ends ($lab_code)"
 }
 
+# lab_pair_answer COMPANION: the person at the companion finds the codes equal ($lab_code is the one read from the camera).
+lab_pair_answer() {
+	lab_api "$1" POST /api/pair/confirm "{\"code\":\"$lab_code\"}"
+}
+
 # Its exit status; what it printed is in /run/lab/COMPANION/pair.json and pair.json.err.
 lab_pair_end() {
 	local status=0
@@ -181,10 +186,11 @@ lab_pair_end() {
 	return "$status"
 }
 
-# lab_pair CAMERA COMPANION: all of it, with Event pressed for yes.
+# lab_pair CAMERA COMPANION: all of it, answered at both ends.
 lab_pair() {
 	lab_pair_code "$1" "$2"
 	lab_press "$1" 'click event'
+	lab_pair_answer "$2"
 	lab_pair_end || lab_fail "pairing: $(cat "$lab_run/$2/pair.json.err" "$lab_run/$2/pair.json")"
 }
 

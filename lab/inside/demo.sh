@@ -32,8 +32,8 @@ demo_end() {
 }
 trap demo_end EXIT
 
-camera() { # property of org.lanyard.Camera1, as `lanyard camera status` names it
-	lanyard camera status --instance cam1 --json | jq -r ".$1"
+camera() { # property of org.lanyard.Camera1
+	lab_camera_says cam1 "$1"
 }
 
 companion() { # HOST WORD...
@@ -43,20 +43,21 @@ companion() { # HOST WORD...
 }
 
 status_of() { # HOST FILTER
-	companion "$1" status --json | jq -r "$2"
+	lab_ask "$1" /api/status "$2"
 }
 
 # pair HOST: presses the buttons, pairs, compares the codes as a person would, presses Event. Prints the code.
 pair() {
 	local host=$1 code out=$lab_run/$1/pair.json
 	lab_press cam1 'both 2500'
-	lab_wait 5 '[ "$(camera pairing)" = open ]' 'the pairing window'
+	lab_wait 5 '[ "$(camera Pairing)" = open ]' 'the pairing window'
 	companion "$host" pair --json >"$out" 2>"$out.err" &
 	local waiting=$!
-	lab_wait 30 '[ "$(camera pairing)" = confirming ]' 'a code on the camera'
-	code=$(camera pairing_code)
+	lab_wait 30 '[ "$(camera Pairing)" = confirming ]' 'a code on the camera'
+	code=$(camera PairingCode)
 	lab_wait 5 "[ \"\$(status_of $host '.pairing.code // empty')\" = '$code' ]" "the same code on the companion and the camera ($code)"
-	note "camera and companion both show $code; Event is pressed"
+	note "camera and companion both show $code: confirmed on the companion, and with Event on the camera"
+	companion "$host" confirm "$code" >/dev/null
 	lab_press cam1 'click event'
 	wait "$waiting" || lab_fail "$(cat "$out.err")"
 }
@@ -86,18 +87,18 @@ echo "@ok lab - $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl 
 
 step buttons 'one button, then the two too far apart: nothing may happen; then both together'
 lab_press cam1 'click event 2500'
-[ "$(camera pairing)" = closed ] || lab_fail 'Event alone opened the pairing window'
+[ "$(camera Pairing)" = closed ] || lab_fail 'Event alone opened the pairing window'
 lab_press cam1 'both 2500 900'
-[ "$(camera pairing)" = closed ] || lab_fail 'buttons 900 ms apart opened the pairing window'
+[ "$(camera Pairing)" = closed ] || lab_fail 'buttons 900 ms apart opened the pairing window'
 lab_press cam1 'both 2500'
-lab_wait 5 '[ "$(camera pairing)" = open ]' 'the pairing window'
+lab_wait 5 '[ "$(camera Pairing)" = open ]' 'the pairing window'
 done_with '{"alone": "closed", "apart": "closed", "together": "open"}'
 
 step pair 'a first companion pairs, then the second one takes its place'
 pair phone2
-old=$(camera companion_fingerprint)
+old=$(camera CompanionFingerprint)
 pair phone1
-new=$(camera companion_fingerprint)
+new=$(camera CompanionFingerprint)
 [ -n "$old" ] && [ "$new" != "$old" ] || lab_fail 'the old pairing was not replaced'
 done_with "$(jq -nc --arg code "$(jq -r .code "$lab_run/phone1/pair.json")" --arg old "$old" --arg new "$new" \
 	'{code: $code, replaced: $old, companion: $new}')"
@@ -128,7 +129,7 @@ done_with '{}' "$(jq .up_ms <<<"$stages")"
 step join 'the companion joins it'
 done_with '{}' "$(jq .join_ms <<<"$stages")"
 step media 'the camera dials the companion; the video channel is ready'
-[ "$(camera wifi)" = media-ready ] || lab_fail 'the camera does not say that the video channel is ready'
+[ "$(camera Wifi)" = media-ready ] || lab_fail 'the camera does not say that the video channel is ready'
 done_with "$stages" "$(jq .media_ms <<<"$stages")"
 
 step play 'one whole recording through the companion, compared with what the recorder noted at capture'
@@ -152,10 +153,10 @@ done_with "$tag"
 
 step close 'access point down, interface down, nothing of its secret left, Bluetooth session still up'
 companion phone1 ap >/dev/null
-[ "$(camera wifi)" = media-ready ] || lab_fail 'the access point did not come up again after the restart'
+[ "$(camera Wifi)" = media-ready ] || lab_fail 'the access point did not come up again after the restart'
 ssid=$(hostapd_cli -p "$lab_run/cam1/hostapd" -i wlan0 status | sed -n 's/^ssid\[0\]=//p')
 companion phone1 close >/dev/null
-lab_wait 10 '[ "$(camera wifi)" = off ]' 'the camera says that Wi-Fi is off'
+lab_wait 10 '[ "$(camera Wifi)" = off ]' 'the camera says that Wi-Fi is off'
 lab_wait 5 '! ip -n cam1 link show wlan0 | grep -q "[<,]UP[,>]"' "the camera's interface down"
 hostapd_cli -p "$lab_run/cam1/hostapd" -i wlan0 status >"$lab_run/hostapd.status"
 grep -q '^state=DISABLED' "$lab_run/hostapd.status" || lab_fail 'hostapd is not disabled'
@@ -166,9 +167,9 @@ networks=$(wpa_cli -p "$lab_run/phone1/supplicant" -i wlan0 list_networks | tail
 done_with '{"interface": "down", "hostapd": "disabled", "networks": 0, "session": "live"}'
 
 step signal 'a vehicle calls over Bluetooth, and the camera records'
-lab_wait 10 '[ "$(camera recorder)" = buffering ]' 'the recorder is buffering'
+lab_wait 10 '[ "$(camera Recorder)" = buffering ]' 'the recorder is buffering'
 lab_start vehicle lanyard signal send --adapter hci3 --state "$lab_run/vehicle" --keys "$lab_run/signal.keys" --sender 7 --kind light-bar --seconds 60
-lab_wait 30 '[ "$(camera recorder)" = event ]' 'the camera records'
+lab_wait 30 '[ "$(camera Recorder)" = event ]' 'the camera records'
 lab_stop vehicle
 busctl call org.lanyard.Recorder.cam1 /org/lanyard/Recorder1 org.lanyard.Recorder1 Stop s demo >/dev/null
 started=$(companion phone1 list --limit 1 --json | jq -c '.recordings[0] | {id, reason}')

@@ -320,6 +320,8 @@ lab_stranger() {
 	local name=stranger-$1 adapter=$2 address kind
 	read -r address kind <<<"$3"
 	shift 3
+	# The radio connection outlives its last channel by two seconds, and a channel that is opened at its very end is reset.
+	lab_wait 10 "! compgen -G '/sys/class/bluetooth/$adapter:*' >/dev/null" "$adapter is not connected any more"
 	lab_start "$name" "$LAB_BUILD/lab/lab-stranger" open "$adapter" "$address" "$kind" "$@"
 }
 

@@ -126,6 +126,7 @@ static void set_up(void *context) {
 		if (confirmed)
 			break;
 		channel_confirm(link->camera.channel, true, link->now_us);
+		channel_confirm(link->companion.channel, true, link->now_us);
 		confirmed = true;
 	}
 	REQUIRE(link->camera.live && link->companion.live);

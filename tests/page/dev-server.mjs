@@ -242,6 +242,18 @@ export function startDevServer(options = {}) {
 			changed();
 			return empty(202);
 		}
+		case "POST /api/pair/confirm": {
+			const { code } = await bodyOf(request);
+			if (status.pairing?.step !== "compare")
+				return refuse(409, "no-code", "No pairing code waits to be confirmed.");
+			if (code !== status.pairing.code) {
+				pairingEnds("code-rejected");
+				return refuse(409, "code-rejected", "The codes were not confirmed.");
+			}
+			status.pairing = { ...status.pairing, step: "confirmed" };
+			changed();
+			return empty(204);
+		}
 		case "DELETE /api/pair":
 			pairingEnds("cancelled");
 			return empty(204);

@@ -71,9 +71,11 @@ for (const [name, size] of Object.entries(WIDTHS))
 			await pair.waitFor({ timeout: PATIENCE });
 			await checkScreen(page, "camera near");
 			await pair.click();
-			await page.getByText("Compare with the camera").waitFor({ timeout: PATIENCE });
+			await page.getByText("Are they the same?").waitFor({ timeout: PATIENCE });
 			assert.match(await page.locator(".code").innerText(), /^\d{3}\s*\d{3}$/);
 			await checkScreen(page, "compare");
+			await page.getByRole("button", { name: "They are the same" }).click();
+			await page.getByText("Now press Event on the camera.").waitFor({ timeout: PATIENCE });
 			await press("click event");
 			await page.getByText(/^Paired with /).waitFor({ timeout: PATIENCE });
 			await connected(page);

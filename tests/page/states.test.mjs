@@ -66,8 +66,13 @@ describe("the page", { concurrency: 2 }, () => {
 			await checkScreen(page, "cameras near");
 			await buttons.first().click();
 			await page.locator("[aria-live=assertive]").getByText("Code 0 4 2 1 3 7").waitFor({ state: "attached" });
-			await page.getByText("Compare with the camera, press Event on the camera if they match.").waitFor();
+			await page.getByText("The camera shows or speaks six digits. Are they the same?").waitFor();
 			await checkScreen(page, "compare");
+			await page.getByRole("button", { name: "They are the same" }).click();
+			await page.getByText("Now press Event on the camera.").waitFor();
+			assert.equal(await page.getByRole("button", { name: "They are the same" }).count(), 0, "answered once");
+			assert.equal(await page.locator(".code").count(), 1, "the code stays in sight");
+			await checkScreen(page, "confirmed");
 			await server.control("confirm");
 			await page.getByText("Paired with LY-0042-7F3A.").waitFor();
 			await strip(page).getByText("Connected", { exact: true }).waitFor();
@@ -78,7 +83,7 @@ describe("the page", { concurrency: 2 }, () => {
 				await page.getByText("Looking", { exact: true }).waitFor();
 				await server.control("press");
 				await page.getByRole("button", { name: /^Pair with/ }).first().click();
-				await page.getByText("Compare with the camera").waitFor();
+				await page.getByText("Are they the same?").waitFor();
 				await server.control("reject", { reason });
 				await page.getByRole("alert").getByText(text).waitFor();
 				await checkScreen(page, reason);

@@ -73,6 +73,7 @@ export const LIVE_URL = "/api/live";
 export const scan = (): Promise<Response> => call("POST", "/api/scan");
 export const stopScan = (): Promise<Response> => call("DELETE", "/api/scan");
 export const pair = (camera: string): Promise<Response> => call("POST", "/api/pair", { camera });
+export const confirmPairing = (code: string): Promise<Response> => call("POST", "/api/pair/confirm", { code });
 export const stopPairing = (): Promise<Response> => call("DELETE", "/api/pair");
 export const forget = (): Promise<Response> => call("POST", "/api/forget");
 export const record = (start: boolean): Promise<Response> => call("POST", "/api/record", { start });

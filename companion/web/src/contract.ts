@@ -4,7 +4,7 @@
 export type SessionState = "idle" | "scanning" | "pairing" | "paired" | "connecting" | "live";
 export type RecorderState = "off" | "buffering" | "event" | "unknown";
 export type WifiMode = "off" | "starting" | "joining" | "media-ready";
-export type PairingStep = "connecting" | "handshake" | "compare" | "storing";
+export type PairingStep = "connecting" | "handshake" | "compare" | "confirmed" | "storing";
 export type RecordingState = "active" | "complete" | "cut-short";
 
 export interface NearCamera {
@@ -133,7 +133,7 @@ function parsePairing(value: unknown): Pairing | null {
 	const code = text(json.code);
 	return {
 		camera: text(json.camera),
-		step: oneOf(json.step, ["connecting", "handshake", "compare", "storing"], "connecting"),
+		step: oneOf(json.step, ["connecting", "handshake", "compare", "confirmed", "storing"], "connecting"),
 		code: /^\d{6}$/.test(code) ? code : null,
 	};
 }

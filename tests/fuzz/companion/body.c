@@ -31,8 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	const char *body = (const char *)data + 1;
 	size_t length = size - 1;
 	char token[TOKEN_TEXT_SIZE], camera[CAMERA_ID_SIZE + 1];
+	uint32_t code;
 	bool start;
-	switch (*data % 4) {
+	switch (*data % 5) {
 	case 0:
 		if (body_parse_login(body, length, token) == REASON_OK)
 			expect(strlen(token) < sizeof(token));
@@ -46,6 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		break;
 	case 3:
 		tag(body, length);
+		break;
+	case 4:
+		if (body_parse_confirm(body, length, &code) == REASON_OK)
+			expect(code < 1000000);
 		break;
 	}
 	return 0;

@@ -92,10 +92,10 @@ static inline void on_code(void *context, uint32_t code) {
 static inline int on_commit(void *context, const struct pairing_record *record) {
 	struct end *end = context;
 	must(!end->closed && !end->committed && end->code_shown);
-	/* Invariants 2 and 3: only after the person's yes, and the camera only after the companion. */
-	must(end->accepted || !end->camera);
+	/* Invariants 2 and 3: only after the person's yes at both ends, and the camera only after the companion. */
+	must(end->accepted);
 	if (end->ends->two) {
-		must(other_end(end)->accepted || end->camera);
+		must(other_end(end)->accepted);
 		must(!end->camera ||
 		     (other_end(end)->committed && memcmp(record->secret, other_end(end)->record.secret, KEY_SIZE) == 0));
 		must(memcmp(record->peer_key, (end->camera ? end->ends->companion_keys : end->ends->camera_keys).public,

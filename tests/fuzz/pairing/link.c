@@ -77,7 +77,7 @@ static void operate(struct ends *ends, uint8_t operation, struct reader *r) {
 		end_tick(&ends->companion);
 		break;
 	case 7:
-		end_confirm(&ends->camera, operation & 0x80);
+		end_confirm(end, operation & 0x80);
 		break;
 	case 8:
 		end_say(end);

@@ -225,6 +225,7 @@ class World:
         shown = companion.wait_status(lambda s: s["pairing"] and s["pairing"]["step"] == "compare")
         assert shown["pairing"]["code"] == code, (shown, code)
         camera.do("confirm")
+        assert companion.ask("POST", "/api/pair/confirm", {"code": code}).status == 204
         camera.do("window closed")
         return companion.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] != "unknown")
 

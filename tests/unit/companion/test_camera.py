@@ -113,6 +113,9 @@ class MainJob(unittest.TestCase):
         shown = self.companion.wait_status(lambda s: s["pairing"] and s["pairing"]["step"] == "compare")
         self.camera.wait("Pairing", "confirming")
         self.assertEqual(self.camera.get("PairingCode"), shown["pairing"]["code"])
+        # In either order: this time the companion's person first.
+        self.assertEqual(self.companion.ask("POST", "/api/pair/confirm", {"code": shown["pairing"]["code"]}).status, 204)
+        self.assertEqual(self.companion.status()["pairing"]["step"], "confirmed")
         self.camera.press([KEY_RECORD], 0.1)
         return self.live()
 

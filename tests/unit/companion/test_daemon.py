@@ -62,6 +62,25 @@ class Pairing(Case):
         status = self.companion.wait_status(lambda s: s["state"] == "live")
         self.assertEqual(status["camera"]["fingerprint"], before["camera"]["fingerprint"])
 
+    def test_codes_compared_here(self):
+        """What poses as a camera may confirm by itself: without the companion's own person nothing is paired."""
+        self.assertEqual(self.companion.ask("POST", "/api/pair/confirm", {"code": "123456"}).reason, "no-code")
+        self.camera.do("window open")
+        self.companion.ask("POST", "/api/scan")
+        near = self.companion.wait_status(lambda s: s["cameras"])["cameras"][0]
+        self.companion.ask("POST", "/api/pair", {"camera": near["id"]})
+        code = self.camera.expect("code ").split()[1]
+        self.companion.wait_status(lambda s: s["pairing"]["step"] == "compare")
+        self.assertEqual(self.companion.ask("POST", "/api/pair/confirm", {"code": code[:5]}).reason, "request-invalid")
+        self.camera.do("confirm")
+        self.assertEqual(self.companion.status()["pairing"]["step"], "compare")
+        self.assertEqual(os.listdir(os.path.join(self.world.folder, "state")), ["static-key"])
+        other = f"{(int(code) + 1) % 1000000:06}"
+        self.assertEqual(self.companion.ask("POST", "/api/pair/confirm", {"code": other}).reason, "code-rejected")
+        status = self.companion.status()
+        self.assertEqual((status["pairing"], status["camera"], status["reason"]), (None, None, "code-rejected"))
+        self.assertEqual(os.listdir(os.path.join(self.world.folder, "state")), ["static-key"])
+
     def test_acknowledgement_lost(self):
         """The camera has committed and dies before it says so: the companion's provisional record must work."""
         self.world.pair()
@@ -69,10 +88,11 @@ class Pairing(Case):
         self.companion.ask("POST", "/api/scan")
         near = self.companion.wait_status(lambda s: s["cameras"])["cameras"][0]
         self.companion.ask("POST", "/api/pair", {"camera": near["id"]})
-        self.camera.expect("code ")
+        code = self.camera.expect("code ").split()[1]
         # The camera's acknowledgement and the companion's end cross: whichever comes first, both records are kept until a session
         # has shown which one is right.
         self.camera.send("confirm")
+        self.assertEqual(self.companion.ask("POST", "/api/pair/confirm", {"code": code}).status, 204)
         self.camera.expect("paired ")
         self.world.restart_companion()
         self.companion.wait_status(lambda s: s["state"] == "live")

@@ -72,7 +72,7 @@ class Http(unittest.TestCase):
         for method, path in (("GET", "/api/status"), ("GET", "/api/events"), ("GET", "/api/recordings"), ("POST", "/api/scan"),
                              ("GET", f"/api/recordings/{Camera.id(1)}/thumbnail"), ("GET", f"/api/recordings/{Camera.id(1)}/media"),
                              ("PUT", f"/api/recordings/{Camera.id(1)}/tag"), ("POST", "/api/record"), ("POST", "/api/wifi"),
-                             ("DELETE", "/api/wifi"), ("POST", "/api/forget"), ("POST", "/api/pair"), ("GET", "/api/live"),
+                             ("DELETE", "/api/wifi"), ("POST", "/api/forget"), ("POST", "/api/pair"), ("POST", "/api/pair/confirm"), ("GET", "/api/live"),
                              ("GET", "/api/openapi.yaml"), ("GET", "/api"), ("GET", "/api/nothing")):
             for headers in ({}, {"Cookie": "lanyard=" + "0" * 64}, {"Authorization": "Bearer " + "0" * 64}):
                 answer = self.ask(method, path, headers=headers)
@@ -178,7 +178,7 @@ class Http(unittest.TestCase):
 
     def test_openapi_names_every_path(self):
         text = self.companion.ask("GET", "/api/openapi.yaml").body.decode()
-        for path in ("login", "status", "events", "scan", "pair", "forget", "recordings", "recordings/{id}/thumbnail",
+        for path in ("login", "status", "events", "scan", "pair", "pair/confirm", "forget", "recordings", "recordings/{id}/thumbnail",
                      "recordings/{id}/media", "recordings/{id}/tag", "live", "record", "wifi", "openapi.yaml"):
             self.assertIn(f"  /api/{path}:\n", text)
 

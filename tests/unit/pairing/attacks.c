@@ -147,6 +147,16 @@ static void test_in_between(void **state) {
 		channel_confirm(pair.camera.channel, false, pair.now_us);
 		assert_int_equal(pair.camera.reason, REASON_CODE_REJECTED);
 		assert_false(pair.camera.committed);
+		/* He confirms in the camera's place: nothing is stored and nothing said before the companion's person has answered, too. */
+		uint8_t contribution[STEP_LIMIT] = { STEP_CONTRIBUTION };
+		raw_split(&to_companion);
+		raw_send(&to_companion, &pair.companion, contribution, sizeof(contribution));
+		assert_false(pair.companion.closed || pair.companion.committed);
+		assert_int_equal(pair.companion.wire_length, 0);
+		channel_confirm(pair.companion.channel, false, pair.now_us);
+		assert_int_equal(pair.companion.reason, REASON_CODE_REJECTED);
+		assert_false(pair.companion.committed);
+		assert_int_equal(pair.companion.wire_length, 0);
 		raw_end(&to_camera);
 		raw_end(&to_companion);
 	}
@@ -180,7 +190,7 @@ static void test_steps_before_the_answer(void **state) {
 			raw_say(&raw, &pair.camera, payload, proof_payload(nonce, payload));
 			raw_split(&raw);
 			if (stage > 0)
-				channel_confirm(pair.camera.channel, true, pair.now_us);
+				pair_confirm(&pair);
 			if (stage > 1)
 				raw_send(&raw, &pair.camera, contribution, sizeof(contribution));
 			raw_send(&raw, &pair.camera, rows[i].bytes, rows[i].length);
@@ -364,7 +374,7 @@ static void test_reflection(void **state) {
 					    pair_deliver(&pair, &pair.camera, &pair.companion))
 						continue;
 					if (kind == CHANNEL_PAIRING && pair.camera.code_shown && !pair.camera.committed)
-						channel_confirm(pair.camera.channel, true, pair.now_us);
+						pair_confirm(&pair);
 					else if (kind != CHANNEL_PAIRING && end->live && i < 8)
 						assert_int_equal(channel_send(end->channel, "abc", 3), 0);
 					else
@@ -408,7 +418,7 @@ static void record_run(struct pair_end *from, struct recording *recording) {
 		if (pair_deliver(&pair, &pair.companion, &pair.camera) || pair_deliver(&pair, &pair.camera, &pair.companion))
 			continue;
 		if (pair.camera.code_shown && !confirmed) {
-			channel_confirm(pair.camera.channel, true, pair.now_us);
+			pair_confirm(&pair);
 			confirmed = true;
 		} else if (pair.camera.live && !said && channel_kind(pair.camera.channel) != CHANNEL_PAIRING) {
 			assert_int_equal(channel_send(from->channel, "abc", 3), 0);

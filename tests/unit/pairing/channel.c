@@ -18,7 +18,7 @@ static void test_pairing_then_session(void **state) {
 	assert_true(pair.camera.code_shown && pair.companion.code_shown);
 	assert_int_equal(pair.camera.code, pair.companion.code);
 	assert_false(pair.camera.committed);
-	channel_confirm(pair.camera.channel, true, pair.now_us);
+	pair_confirm(&pair);
 	pair_run(&pair);
 	assert_true(pair.camera.live && pair.companion.live);
 	assert_true(pair.camera.committed && pair.companion.committed);
@@ -194,7 +194,7 @@ static void test_pairing_refusals(void **state) {
 	pair.camera.commit_result = -ENOSPC;
 	pair_open(&pair, CHANNEL_PAIRING);
 	pair_run(&pair);
-	channel_confirm(pair.camera.channel, true, pair.now_us);
+	pair_confirm(&pair);
 	pair_run(&pair);
 	assert_int_equal(pair.camera.reason, REASON_STORE_FAILED);
 	assert_false(pair.companion.live);
@@ -204,10 +204,44 @@ static void test_pairing_refusals(void **state) {
 	pair.companion.commit_result = -ENOSPC;
 	pair_open(&pair, CHANNEL_PAIRING);
 	pair_run(&pair);
-	channel_confirm(pair.camera.channel, true, pair.now_us);
+	pair_confirm(&pair);
 	pair_run(&pair);
 	assert_int_equal(pair.companion.reason, REASON_STORE_FAILED);
 	assert_false(pair.camera.committed);
+	pair_end(&pair);
+}
+
+/* Both persons answer, in either order; nothing is stored at either end before both have. */
+static void test_both_confirm(void **state) {
+	(void)state;
+	static struct pair_of_channels pair;
+	pair_start(&pair);
+	for (unsigned camera_first = 0; camera_first < 2; camera_first++) {
+		struct pair_end *first = camera_first ? &pair.camera : &pair.companion;
+		struct pair_end *second = camera_first ? &pair.companion : &pair.camera;
+		pair_open(&pair, CHANNEL_PAIRING);
+		pair_run(&pair);
+		channel_confirm(first->channel, true, pair.now_us);
+		channel_confirm(first->channel, true, pair.now_us); /* once is enough, twice does no harm */
+		pair_run(&pair);
+		assert_false(pair.camera.committed || pair.companion.committed);
+		assert_false(pair.camera.closed || pair.companion.closed);
+		channel_confirm(second->channel, true, pair.now_us);
+		pair_run(&pair);
+		assert_true(pair.camera.live && pair.companion.live);
+	}
+	/* The companion's person says no, before and after the camera's has said yes. */
+	for (unsigned after = 0; after < 2; after++) {
+		pair_open(&pair, CHANNEL_PAIRING);
+		pair_run(&pair);
+		if (after)
+			channel_confirm(pair.camera.channel, true, pair.now_us);
+		pair_run(&pair);
+		channel_confirm(pair.companion.channel, false, pair.now_us);
+		assert_int_equal(pair.companion.reason, REASON_CODE_REJECTED);
+		pair_run(&pair);
+		assert_false(pair.camera.committed || pair.companion.committed);
+	}
 	pair_end(&pair);
 }
 
@@ -232,7 +266,7 @@ static void test_cut_at_every_delivery(void **state) {
 			    pair_deliver(&pair, &pair.camera, &pair.companion)) {
 				delivered++;
 			} else if (!confirmed) {
-				channel_confirm(pair.camera.channel, true, pair.now_us);
+				pair_confirm(&pair);
 				confirmed = true;
 			} else {
 				break;
@@ -318,6 +352,8 @@ static void test_freed_inside_callbacks(void **state) {
 				pair_run(&pair);
 				if (pair.camera.channel)
 					channel_confirm(pair.camera.channel, callback != PAIR_CLOSED, pair.now_us);
+				if (pair.companion.channel)
+					channel_confirm(pair.companion.channel, true, pair.now_us);
 				pair_run(&pair);
 				if (other->channel && other->live)
 					channel_send(other->channel, "xy", 2);
@@ -351,7 +387,7 @@ static void transcript_hash(uint64_t seed, uint64_t now_us, uint8_t out[SHA256_S
 			if (pair_deliver(&pair, &pair.companion, &pair.camera) ||
 			    pair_deliver(&pair, &pair.camera, &pair.companion))
 				continue;
-			channel_confirm(pair.camera.channel, true, pair.now_us);
+			pair_confirm(&pair);
 			channel_send(pair.camera.channel, "abc", 3);
 			quiet++;
 		}
@@ -383,6 +419,7 @@ int main(void) {
 		cmocka_unit_test(test_cut_at_every_delivery),
 		cmocka_unit_test(test_limits_of_a_session),
 		cmocka_unit_test(test_message_sizes),
+		cmocka_unit_test(test_both_confirm),
 		cmocka_unit_test(test_freed_inside_callbacks),
 		cmocka_unit_test(test_determinism),
 	};

@@ -117,7 +117,10 @@ static struct pair_end *bring_to(enum channel_state wanted) {
 	for (unsigned i = 0; i < 20 && end->channel->state != wanted; i++) {
 		if (pair_deliver(&pair, &pair.companion, &pair.camera) || pair_deliver(&pair, &pair.camera, &pair.companion))
 			continue;
-		channel_confirm(pair.camera.channel, true, pair.now_us);
+		if (wanted != COMPANION_CONTRIBUTION)
+			channel_confirm(pair.camera.channel, true, pair.now_us);
+		if (wanted != COMPANION_CONFIRM)
+			channel_confirm(pair.companion.channel, true, pair.now_us);
 	}
 	assert_int_equal(end->channel->state, wanted);
 	return end;
@@ -131,10 +134,12 @@ static const struct {
 	{ CAMERA_HELLO, HANDSHAKE_US, REASON_TIMEOUT },
 	{ CAMERA_PROOF, PAIRING_TRY_US, REASON_TIMEOUT },
 	{ CAMERA_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ CAMERA_CONTRIBUTION, PAIRING_TRY_US, REASON_TIMEOUT },
+	{ CAMERA_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
 	{ CAMERA_FIRST, HANDSHAKE_US, REASON_TIMEOUT },
 	{ COMPANION_ANSWER, PAIRING_TRY_US, REASON_TIMEOUT },
+	{ COMPANION_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },
 	{ COMPANION_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
+	{ COMPANION_CONFIRM, PAIRING_WINDOW_US, REASON_TIMEOUT },
 	{ COMPANION_DONE, PAIRING_TRY_US, REASON_TIMEOUT },
 };
 
@@ -160,7 +165,7 @@ static void test_late_bytes(void **state) {
 		struct pair_end *end = bring_to(deadlines[i].state);
 		struct pair_end *other = end == &pair.camera ? &pair.companion : &pair.camera;
 		bool committed = end->committed;
-		if (deadlines[i].state == CAMERA_CODE) {
+		if (deadlines[i].state == CAMERA_CODE || deadlines[i].state == COMPANION_CODE || deadlines[i].state == COMPANION_CONFIRM) {
 			channel_confirm(end->channel, true, pair.now_us + deadlines[i].given_us);
 			assert_int_equal(end->called & PAIR_COMMIT, 0);
 		} else {
@@ -183,7 +188,7 @@ static void test_late_bytes(void **state) {
 	assert_int_equal(pair.camera.messages, 0);
 }
 
-/* FINISH shares the time of the contribution before it: a peer cannot stretch the two. */
+/* FINISH shares the minute of the contribution before it: a peer cannot stretch the two. */
 static void test_finish_shares_the_time(void **state) {
 	(void)state;
 	uint8_t payload[HANDSHAKE_PAYLOAD_LIMIT], bytes[STEP_LIMIT] = { STEP_CONTRIBUTION }, nonce[NONCE_SIZE] = { 1 };
@@ -203,7 +208,7 @@ static void test_finish_shares_the_time(void **state) {
 	raw_say(&raw, &pair.camera, payload, writer_length(&w));
 	raw_split(&raw);
 	channel_confirm(pair.camera.channel, true, pair.now_us);
-	pair.now_us += PAIRING_TRY_US - 1;
+	pair.now_us += PAIRING_WINDOW_US - 1;
 	raw_send(&raw, &pair.camera, bytes, sizeof(bytes));
 	assert_false(pair.camera.closed);
 	pair.now_us += 1;

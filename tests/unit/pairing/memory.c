@@ -106,7 +106,7 @@ static bool run_with_failure(enum channel_kind kind, unsigned number) {
 	if (opened) {
 		pair_run(&pair);
 		if (kind == CHANNEL_PAIRING)
-			channel_confirm(pair.camera.channel, true, pair.now_us);
+			pair_confirm(&pair);
 		pair_run(&pair);
 		if (pair.companion.live && kind == CHANNEL_SESSION)
 			assert_true(channel_send(pair.companion.channel, "abc", 3) == 0 || pair.companion.closed);
@@ -198,7 +198,7 @@ static void test_nothing_is_left_behind(void **state) {
 					    pair_deliver(&pair, &pair.camera, &pair.companion))
 						continue;
 					if (kind == CHANNEL_PAIRING && !confirmed) {
-						channel_confirm(pair.camera.channel, true, pair.now_us);
+						pair_confirm(&pair);
 						confirmed = true;
 					} else {
 						over = true;

@@ -47,7 +47,7 @@ static bool pair_until(struct store *store, unsigned deliveries) {
 		if (pair_deliver(&pair, &pair.companion, &pair.camera) || pair_deliver(&pair, &pair.camera, &pair.companion)) {
 			delivered++;
 		} else if (!confirmed) {
-			channel_confirm(pair.camera.channel, true, pair.now_us);
+			pair_confirm(&pair);
 			confirmed = true;
 		} else {
 			finished = true;
@@ -147,7 +147,7 @@ static void test_camera_cannot_store(void **state) {
 	pair.companion.keys = fresh.keys;
 	pair_open(&pair, CHANNEL_PAIRING);
 	pair_run(&pair);
-	channel_confirm(pair.camera.channel, true, pair.now_us);
+	pair_confirm(&pair);
 	pair_run(&pair);
 	assert_int_equal(pair.camera.reason, REASON_STORE_FAILED);
 	assert_int_equal(pair.companion.reason, REASON_STORE_FAILED);
@@ -178,7 +178,7 @@ static void test_flipped_steps(void **state) {
 		pair.companion.keys = fresh.keys;
 		pair_open(&pair, CHANNEL_PAIRING);
 		pair_run(&pair);
-		channel_confirm(pair.camera.channel, true, pair.now_us);
+		pair_confirm(&pair);
 		size_t handshake = pair.bits;
 		pair.flipping = true;
 		pair.flip_bit = handshake + bit;

@@ -220,10 +220,18 @@ static inline void pair_run(struct pair_of_channels *pair) {
 		;
 }
 
+/* The persons at both ends have compared the codes. */
+static inline void pair_confirm(struct pair_of_channels *pair) {
+	if (pair->camera.channel)
+		channel_confirm(pair->camera.channel, true, pair->now_us);
+	if (pair->companion.channel)
+		channel_confirm(pair->companion.channel, true, pair->now_us);
+}
+
 static inline void pair_complete_pairing(struct pair_of_channels *pair) {
 	pair_open(pair, CHANNEL_PAIRING);
 	pair_run(pair);
-	channel_confirm(pair->camera.channel, true, pair->now_us);
+	pair_confirm(pair);
 	pair_run(pair);
 	assert_true(pair->camera.live && pair->companion.live);
 }

@@ -166,7 +166,7 @@ static void print_pairing(void) {
 	memcpy(h2, pair.companion.channel->code_hash, sizeof(h2));
 	print_record(&pair.companion, "message 3");
 	memcpy(h3, pair.camera.channel->handshake.hash, sizeof(h3));
-	channel_confirm(pair.camera.channel, true, pair.now_us);
+	pair_confirm(&pair);
 	print_record(&pair.camera, "CONTRIBUTION");
 	print_two_records(&pair.companion, "CONTRIBUTION", "FINISH");
 	print_record(&pair.camera, "DONE");

@@ -26,5 +26,6 @@ export const PAIRING_STEPS = [
 	{ step: "connecting", title: "Connecting" },
 	{ step: "handshake", title: "Exchanging keys" },
 	{ step: "compare", title: "Comparing the code" },
+	{ step: "confirmed", title: "Waiting for Event on the camera" },
 	{ step: "storing", title: "Storing the pairing" },
 ] as const;

@@ -42,22 +42,35 @@ function Progress(props: { readonly pairing: Pairing; readonly name: string }): 
 		<section class="card pairing" aria-labelledby="pairing-title">
 			<h2 id="pairing-title">Pairing with {props.name}</h2>
 			<div aria-live="assertive">
-				{pairing.code && pairing.step === "compare" && (
+				{pairing.code && (pairing.step === "compare" || pairing.step === "confirmed") && (
 					<div class="compare">
 						<p class="visually-hidden">Code {pairing.code.split("").join(" ")}</p>
 						<p class="code" aria-hidden="true">
 							<span>{pairing.code.slice(0, 3)}</span>
 							<span>{pairing.code.slice(3)}</span>
 						</p>
-						<p class="compare-ask">Compare with the camera, press <strong>Event</strong> on the camera if they match.</p>
-						<p class="quiet">The camera shows or speaks its six digits. If they are different, somebody may be in between.</p>
+						{pairing.step === "compare"
+							? <p class="compare-ask">The camera shows or speaks six digits. Are they the same?</p>
+							: <p class="compare-ask">Now press <strong>Event</strong> on the camera.</p>}
+						<p class="quiet">
+							{pairing.step === "compare"
+								? "If they are the same, say so here and press Event on the camera. If not, somebody may be in between."
+								: "If it shows other digits after all, press Function there, or stop here."}
+						</p>
 					</div>
 				)}
 			</div>
 			<Steps label="Progress of pairing" steps={steps} />
-			<button type="button" class="button" onClick={() => void attempt(api.stopPairing)}>
-				{pairing.step === "compare" ? "They differ, stop" : "Stop"}
-			</button>
+			<div class="pairing-answer">
+				{pairing.code && pairing.step === "compare" && (
+					<button type="button" class="button primary" onClick={() => void attempt(() => api.confirmPairing(pairing.code ?? ""))}>
+						They are the same
+					</button>
+				)}
+				<button type="button" class="button" onClick={() => void attempt(api.stopPairing)}>
+					{pairing.step === "compare" ? "They differ, stop" : "Stop"}
+				</button>
+			</div>
 		</section>
 	);
 }
