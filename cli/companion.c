@@ -258,7 +258,8 @@ static enum answer read_answer(void) {
 
 static void ask_person(const struct cli_call *call, const char *code) {
 	FILE *out = call->json ? stderr : stdout;
-	fprintf(out, "Code %.3s %.3s. Compare it with the camera's: press Event there if it is the same, Function if not.\n", code, code + 3);
+	fprintf(out, "Code %.3s %.3s. Compare it with the camera's: press Event there if it is the same, Function if not.\n",
+	        code, code + 3);
 	if (isatty(STDIN_FILENO))
 		fputs("Does the camera show the same? [y/N] ", out);
 	else
@@ -330,7 +331,8 @@ static enum cli_exit act_and_say(const struct cli_call *call, const char *method
 
 enum cli_exit cli_companion_confirm(const struct cli_call *call) {
 	json_t *body = json_pack("{s:s}", "code", call->operands[0]);
-	return act_and_say(call, "POST", "/api/pair/confirm", body, "confirmed", "The codes are the same. Press Event on the camera, too.");
+	return act_and_say(call, "POST", "/api/pair/confirm", body, "confirmed",
+	                   "The codes are the same. Press Event on the camera, too.");
 }
 
 enum cli_exit cli_companion_forget(const struct cli_call *call) {

@@ -139,7 +139,8 @@ static bool answer_property(char *fields[], size_t count, FILE *out) {
 		goto end;
 	/* Asking after a service that was stopped must not start it. */
 	(void)sd_bus_message_set_auto_start(request, false);
-	if (sd_bus_message_append(request, "ss", fields[3], fields[4]) < 0 || sd_bus_call(bus, request, BUS_TIMEOUT_US, NULL, &reply) < 0)
+	if (sd_bus_message_append(request, "ss", fields[3], fields[4]) < 0 ||
+	    sd_bus_call(bus, request, BUS_TIMEOUT_US, NULL, &reply) < 0)
 		goto end;
 	if (sd_bus_message_peek_type(reply, &type, &contents) < 0 || type != 'v' ||
 	    sd_bus_message_enter_container(reply, 'v', contents) < 0)

@@ -29,8 +29,8 @@ struct channel_callbacks {
 	/* Camera only: may a pairing begin (window open, tries left, none in progress)? REASON_OK, or why not. Asked once for
 	 * each well-formed first record of a pairing. */
 	enum reason (*pairing_begin)(void *context);
-	/* Both ends, pairing only: six digits (0-999999) to compare. The person answers at either end, through channel_confirm; in
-	 * which order does not matter. */
+	/* Both ends, pairing only: six digits (0-999999) to compare. The person answers at either end, through channel_confirm;
+	 * in which order does not matter. */
 	void (*code)(void *context, uint32_t code);
 	/* Both ends, pairing only: store this record durably and return 0, or a negative errno, and the old one stays. The camera
 	 * replaces its record, and only then acknowledges. The companion is called before it says FINISH, and its record is

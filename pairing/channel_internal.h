@@ -21,7 +21,8 @@ enum channel_state {
 	CAMERA_FIRST,           /* session: message 2 is out, the first transport message makes it LIVE */
 	COMPANION_ANSWER,       /* message 1 is out */
 	COMPANION_CODE,         /* pairing: the code is shown; neither person has answered */
-	COMPANION_CONTRIBUTION, /* pairing: ours has confirmed; the camera's contribution means that it was confirmed there, too */
+	COMPANION_CONTRIBUTION, /* pairing: ours has confirmed; the camera's contribution means that it was confirmed there, too
+	                         */
 	COMPANION_CONFIRM,      /* pairing: the camera's contribution is here, ours has yet to answer */
 	COMPANION_DONE,         /* pairing: FINISH is out */
 	CHANNEL_LIVE,           /* session, media: both ways; pairing: committed, the owner closes it */

@@ -72,11 +72,8 @@ static json_t *present_cameras(const struct finder *finder, uint64_t now_us) {
 
 static json_t *present_pairing(const struct parts *parts) {
 	static const char *const steps[] = {
-		[PAIRER_DIALLING] = "connecting",
-		[PAIRER_HANDSHAKE] = "handshake",
-		[PAIRER_COMPARE] = "compare",
-		[PAIRER_CONFIRMED] = "confirmed",
-		[PAIRER_STORING] = "storing",
+		[PAIRER_DIALLING] = "connecting", [PAIRER_HANDSHAKE] = "handshake", [PAIRER_COMPARE] = "compare",
+		[PAIRER_CONFIRMED] = "confirmed", [PAIRER_STORING] = "storing",
 	};
 	enum pairer_state state = pairer_state(parts->pairer);
 	if (state == PAIRER_IDLE)

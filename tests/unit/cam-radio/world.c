@@ -244,6 +244,7 @@ static void on_code(void *context, uint32_t code) {
 	struct companion *c = context;
 	c->has_code = true;
 	c->code = code;
+	wire_confirm(c->wire, true); /* its person is quick */
 }
 
 static int on_commit(void *context, const struct pairing_record *record) {

@@ -190,20 +190,31 @@ class WithDaemons(unittest.TestCase):
         self.assertEqual((status, out), (FAILED, ""))
         self.assertRegex(error, rf"^lanyard: .+ \[{code}\]\n$")
 
-    def start(self, *words):
+    def start(self, *words, **options):
         os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = self.real.address
-        lines = Lines([PROGRAM, *words], "stdout")
+        lines = Lines([PROGRAM, *words], "stdout", **options)
         self.addCleanup(lines.stop)
         return lines
 
-    def pair(self):
+    def pair(self, typed=b""):
         self.real.press([KEY_RECORD, KEY_MENU], 2.3)
         self.real.wait("Pairing", "open")
-        pairing = self.start("companion", "pair", "--socket", self.daemon.socket)
-        code = re.match(r"Code (\d{6})\. Press Event", pairing.expect("Code "))[1]
+        keyboard, terminal = os.openpty()  # the person answers here, or with another command
+        pairing = self.start("companion", "pair", "--socket", self.daemon.socket, stdin=terminal)
+        self.addCleanup(os.close, keyboard)
+        self.addCleanup(os.close, terminal)
+        code = "".join(re.match(r"Code (\d{3}) (\d{3})\. Compare it with the camera's", pairing.expect("Code ")).groups())
         self.real.wait("Pairing", "confirming")
         self.assertEqual(json.loads(self.ok(self.camera("status", "--json")))["pairing_code"], code)
         self.assertIn(f"code {code}: press Event to confirm", self.ok(self.camera("status")))
+        if typed:
+            os.write(keyboard, typed)
+        else:
+            self.assertEqual(self.ok(self.companion("confirm", code)), "The codes are the same. Press Event on the camera, too.\n")
+        if typed == b"n\n":
+            self.assertEqual(pairing.process.wait(10), FAILED)
+            self.real.wait("Pairing", "open")
+            return
         self.real.press([KEY_RECORD], 0.1)
         pairing.expect("Paired.")
         self.assertEqual(pairing.process.wait(10), DONE)
@@ -286,7 +297,11 @@ class WithDaemons(unittest.TestCase):
         # The buttons have not been pressed.
         self.refused(self.companion("pair", near[0]["id"]), "(pairing|link)-closed")  # the camera may close without a word
 
+        self.refused(self.companion("confirm", "123456"), "no-code")
+        self.pair(typed=b"n\n")
+        self.assertEqual(json.loads(self.ok(self.camera("status", "--json")))["companion"], "")
         self.pair()
+        self.pair(typed=b"y\n")
         text = self.ok(self.companion("status"))
         self.assertIn("Connected to the camera.", text)
         self.assertIn("TEST-0042", text)

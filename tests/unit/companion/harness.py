@@ -18,9 +18,9 @@ PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 class Lines:
     """A program whose output lines can be waited for."""
 
-    def __init__(self, command, stream):
+    def __init__(self, command, stream, stdin=subprocess.PIPE):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE if stream == "stdout" else subprocess.DEVNULL,
+            command, stdin=stdin, stdout=subprocess.PIPE if stream == "stdout" else subprocess.DEVNULL,
             stderr=subprocess.PIPE if stream == "stderr" else None)
         self.lines = queue.Queue()
         self.seen = []

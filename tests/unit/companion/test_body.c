@@ -145,7 +145,7 @@ static void other_bodies(void **state) {
 	static const char long_pair[] = "{\"camera\":\"a1b2c3d4e5f602000\"}";
 	assert_int_equal(body_parse_pair(long_pair, strlen(long_pair), camera), REASON_REQUEST_INVALID);
 	uint32_t code = 7;
-	static const char *const no_codes[] = { "{\"code\":\"12345\"}",   "{\"code\":\"1234567\"}", "{\"code\":\"12 456\"}",
+	static const char *const no_codes[] = { "{\"code\":\"12345\"}", "{\"code\":\"1234567\"}", "{\"code\":\"12 456\"}",
 		                                "{\"code\":\"-12345\"}", "{\"code\":\"\"}" };
 	for (size_t i = 0; i < sizeof(no_codes) / sizeof(no_codes[0]); i++)
 		assert_int_equal(body_parse_confirm(no_codes[i], strlen(no_codes[i]), &code), REASON_REQUEST_INVALID);

@@ -147,7 +147,8 @@ static void test_in_between(void **state) {
 		channel_confirm(pair.camera.channel, false, pair.now_us);
 		assert_int_equal(pair.camera.reason, REASON_CODE_REJECTED);
 		assert_false(pair.camera.committed);
-		/* He confirms in the camera's place: nothing is stored and nothing said before the companion's person has answered, too. */
+		/* He confirms in the camera's place: nothing is stored and nothing said before the companion's person has
+		 * answered, too. */
 		uint8_t contribution[STEP_LIMIT] = { STEP_CONTRIBUTION };
 		raw_split(&to_companion);
 		raw_send(&to_companion, &pair.companion, contribution, sizeof(contribution));

@@ -131,16 +131,11 @@ static const struct {
 	uint64_t given_us;
 	enum reason reason;
 } deadlines[] = {
-	{ CAMERA_HELLO, HANDSHAKE_US, REASON_TIMEOUT },
-	{ CAMERA_PROOF, PAIRING_TRY_US, REASON_TIMEOUT },
-	{ CAMERA_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ CAMERA_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ CAMERA_FIRST, HANDSHAKE_US, REASON_TIMEOUT },
-	{ COMPANION_ANSWER, PAIRING_TRY_US, REASON_TIMEOUT },
-	{ COMPANION_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ COMPANION_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ COMPANION_CONFIRM, PAIRING_WINDOW_US, REASON_TIMEOUT },
-	{ COMPANION_DONE, PAIRING_TRY_US, REASON_TIMEOUT },
+	{ CAMERA_HELLO, HANDSHAKE_US, REASON_TIMEOUT },           { CAMERA_PROOF, PAIRING_TRY_US, REASON_TIMEOUT },
+	{ CAMERA_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },       { CAMERA_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
+	{ CAMERA_FIRST, HANDSHAKE_US, REASON_TIMEOUT },           { COMPANION_ANSWER, PAIRING_TRY_US, REASON_TIMEOUT },
+	{ COMPANION_CODE, PAIRING_WINDOW_US, REASON_TIMEOUT },    { COMPANION_CONTRIBUTION, PAIRING_WINDOW_US, REASON_TIMEOUT },
+	{ COMPANION_CONFIRM, PAIRING_WINDOW_US, REASON_TIMEOUT }, { COMPANION_DONE, PAIRING_TRY_US, REASON_TIMEOUT },
 };
 
 static void test_deadline_of_each_state(void **state) {
@@ -165,7 +160,8 @@ static void test_late_bytes(void **state) {
 		struct pair_end *end = bring_to(deadlines[i].state);
 		struct pair_end *other = end == &pair.camera ? &pair.companion : &pair.camera;
 		bool committed = end->committed;
-		if (deadlines[i].state == CAMERA_CODE || deadlines[i].state == COMPANION_CODE || deadlines[i].state == COMPANION_CONFIRM) {
+		if (deadlines[i].state == CAMERA_CODE || deadlines[i].state == COMPANION_CODE ||
+		    deadlines[i].state == COMPANION_CONFIRM) {
 			channel_confirm(end->channel, true, pair.now_us + deadlines[i].given_us);
 			assert_int_equal(end->called & PAIR_COMMIT, 0);
 		} else {
