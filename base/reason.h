@@ -79,7 +79,23 @@
 	X(PATH_UNKNOWN, 136, "path-unknown", "There is nothing at this path.") \
 	X(METHOD_UNKNOWN, 137, "method-unknown", "This path does not know this method.") \
 	X(RANGE_INVALID, 138, "range-invalid", "The requested range lies outside the recording.") \
-	X(NO_CODE, 139, "no-code", "No pairing code waits to be confirmed.")
+	X(NO_CODE, 139, "no-code", "No pairing code waits to be confirmed.") \
+	/* nfc tags */ \
+	X(READER_GONE, 160, "reader-gone", "No NFC reader is there. Plug one in, and check that pcscd runs.") \
+	X(TAG_GONE, 161, "tag-gone", "No tag is on the reader, or it was moved. Lay it on the reader and leave it there.") \
+	X(TAG_UNKNOWN, 162, "tag-unknown", "This is no NTAG213, NTAG215, NTAG216 or Type 4 tag.") \
+	X(TAG_UNREADABLE, 163, "tag-unreadable", "The tag does not let itself be read: it asks for a password, or is broken.") \
+	X(TAG_MALFORMED, 164, "tag-malformed", "The tag's memory is not laid out as its kind demands.") \
+	X(TAG_EMPTY, 165, "tag-empty", "There is no message on the tag.") \
+	X(NDEF_MALFORMED, 166, "ndef-malformed", "The message on the tag is broken.") \
+	X(TAG_FOREIGN, 167, "tag-foreign", "The message on the tag is none of a camera.") \
+	X(TAG_LOCKED, 168, "tag-locked", "The tag is locked and cannot be given other content. Take a new one.") \
+	X(TAG_WRITABLE, 169, "tag-writable", "Something on the tag can still be changed.") \
+	X(TAG_TOO_SMALL, 170, "tag-too-small", "The message does not fit on the tag.") \
+	X(TAG_DIFFERS, 171, "tag-differs", "What was read back is not what was written. Take a new tag.") \
+	X(TAG_DUPLICATE, 172, "tag-duplicate", "Two tags say the same serial.") \
+	X(FINGERPRINT_MISMATCH, 173, "fingerprint-mismatch", \
+	  "The camera that answered has another key than the one you touched. Somebody may be in between. Nothing was changed.")
 
 enum reason {
 #define REASON_ENUM(name, number, code, sentence) REASON_##name = (number),

@@ -2,6 +2,7 @@
 #include "cli/camera.h"
 #include "cli/companion.h"
 #include "cli/footage.h"
+#include "cli/nfc.h"
 #include "cli/signal.h"
 
 #define INSTANCE \
@@ -11,6 +12,11 @@
 
 #define STATE \
 	{ "state", "DIR", "the recorder's folder (default /var/lib/lanyard/cam-recorder)" }
+
+#define READER \
+	{ "reader", "NAME", "a part of the reader's name (default: whichever has a tag)" }
+#define WAIT \
+	{ "wait", "N", "how many seconds to wait for a tag (0-600, default 30)" }
 
 const struct cli_command cli_commands[] = {
 	{ .group = "camera",
@@ -179,5 +185,60 @@ const struct cli_command cli_commands[] = {
 	  .operands_least = 1,
 	  .operands_most = 1,
 	  .run = cli_signal_keys },
+	{ .group = "nfc",
+	  .name = "image",
+	  .operands = "FILE",
+	  .summary = "makes the memory image of a camera's tag",
+	  .details = "With the fingerprint of the camera's key, a phone that touched the tag pairs with that camera and no "
+	             "other. The "
+	             "serial,\n"
+	             "model and key are those of \"lanyard camera status\" on the camera.",
+	  .options = { { "kind", "KIND", "ntag213, ntag215, ntag216 or type4" },
+	               { "serial", "TEXT", "the camera's serial" },
+	               { "model", "TEXT", "the camera's model" },
+	               { "fingerprint", "HEX", "of the camera's key" } },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_nfc_image },
+	{ .group = "nfc",
+	  .name = "write",
+	  .operands = "FILE",
+	  .summary = "writes an image to the tag on the reader and locks it, for good",
+	  .details = "The content is read back before anything is locked. A tag that was taken away too early is finished by "
+	             "writing "
+	             "the\n"
+	             "same again.",
+	  .options = { READER, WAIT },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_nfc_write },
+	{ .group = "nfc",
+	  .name = "read",
+	  .operands = "[FILE]",
+	  .summary = "what the tag on the reader, or an image, says",
+	  .options = { READER, WAIT, { "output", "FILE", "save the tag's memory to a new file" } },
+	  .operands_most = 1,
+	  .run = cli_nfc_read },
+	{ .group = "nfc",
+	  .name = "verify",
+	  .operands = "[FILE]",
+	  .summary = "whether anything on the tag, or in an image, can still be changed",
+	  .details =
+	          "Each class of bytes is named. The tag's locks are tried, too, with what is on it already. Exit status 1 when "
+	          "something\n"
+	          "can be changed.",
+	  .options = { READER, WAIT },
+	  .operands_most = 1,
+	  .run = cli_nfc_verify },
+	{ .group = "nfc",
+	  .name = "assign",
+	  .operands = "",
+	  .summary = "reads tag after tag and prints the list of cameras (CSV)",
+	  .details =
+	          "A tag that cannot be read, or says a serial that another one said, is named on standard error and not in the "
+	          "list;\n"
+	          "the exit status is 1 then.",
+	  .options = { READER, { "count", "N", "end after so many cameras (1-10000)" } },
+	  .run = cli_nfc_assign },
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

@@ -4,172 +4,163 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "nfc/tlv.h"
 
-/* One row for each NTAG: where things are, and the lock bits that exist (all others are reserved and must stay 0). */
-static const struct ntag {
-	uint8_t pages;             /* of the whole memory */
-	uint8_t dynamic_lock_page; /* CFG0, CFG1, PWD and PACK follow it */
-	uint8_t size_code;         /* capability container byte 2: user memory / 8 */
-	uint8_t dynamic_lock[3];   /* all lock bits and block-lock bits set */
-} ntags[] = {
-	[TAG_NTAG213] = { 45, 0x28, 0x12, { 0xff, 0x0f, 0x3f } },
-	[TAG_NTAG215] = { 135, 0x82, 0x3e, { 0xff, 0x00, 0x0f } },
-	[TAG_NTAG216] = { 231, 0xe2, 0x6d, { 0xff, 0x3f, 0x7f } },
+static const struct ntag ntags[] = {
+	[TAG_NTAG213] = { 45, 0x28, 0x12, 2, 2, { 0xff, 0x0f, 0x3f } },
+	[TAG_NTAG215] = { 135, 0x82, 0x3e, 16, 2, { 0xff, 0x00, 0x0f } },
+	[TAG_NTAG216] = { 231, 0xe2, 0x6d, 16, 2, { 0xff, 0x3f, 0x7f } },
 };
 
-#define USER_PAGE 4
-#define STATIC_LOCK_BLOCK_BITS 0x07 /* of byte 2 in page 2: BL-CC, BL 9-4, BL 15-10 */
-#define CONTAINER_MAGIC 0xe1
-#define CONTAINER_VERSION 0x10
-#define CONTAINER_READ_ONLY 0x0f
-#define CONFIGURATION_LOCK 0x40 /* CFGLCK in byte 0 of CFG1 */
-#define AUTH0_NEVER 0xff        /* no page asks for a password */
-#define TLV_NDEF 0x03
-#define TLV_TERMINATOR 0xfe
-#define TLV_NULL 0x00
-#define LONG_LENGTH 0xff
+#define CASCADE_TAG 0x88 /* ISO/IEC 14443-3: part of the first check byte of a UID of seven bytes */
 
-/* Type 4 capability container, mapping version 2.0 */
-#define TYPE4_CONTAINER_SIZE 15
-#define TYPE4_NDEF_FILE_SIZE (2 + NDEF_LIMIT)
-#define TYPE4_NO_WRITING 0xff
+/* Type 4 */
+#define MAPPING_VERSION 0x20
+#define FILE_CONTROL 0x04
+#define FILE_CONTROL_SIZE 6
+#define FILE_IDENTIFIER 0xe104
+#define FILE_SIZE (2 + NDEF_LIMIT)
+#define READ_LIMIT 0x00fb
+#define WRITE_LIMIT 0x00f6
 
-static uint8_t *page(uint8_t *image, unsigned number) {
-	return image + (size_t)number * TAG_PAGE_SIZE;
+const struct ntag *tag_ntag(enum tag_kind kind) {
+	return kind < TAG_TYPE4 ? &ntags[kind] : NULL;
 }
 
-static int ntag_make(const struct ntag *ntag, const uint8_t *message, size_t message_length, const uint8_t *uid, uint8_t *image,
-                     size_t *ret_length) {
-	size_t room = (size_t)ntag->size_code * 8;
-	memset(image, 0, (size_t)ntag->pages * TAG_PAGE_SIZE);
-	if (uid) { /* UID with its two check bytes, data sheet figure 5 */
-		memcpy(image, uid, 3);
-		image[3] = (uint8_t)(0x88 ^ uid[0] ^ uid[1] ^ uid[2]);
-		memcpy(image + 4, uid + 3, 4);
-		image[8] = uid[3] ^ uid[4] ^ uid[5] ^ uid[6];
+static int ntag_make(const struct ntag *chip, const uint8_t *message, size_t length, const uint8_t *uid, uint8_t *memory) {
+	memset(memory, 0, (size_t)chip->pages * NTAG_PAGE_SIZE);
+	if (uid) { /* with its two check bytes */
+		memcpy(memory, uid, 3);
+		memory[3] = (uint8_t)(CASCADE_TAG ^ uid[0] ^ uid[1] ^ uid[2]);
+		memcpy(memory + 4, uid + 3, 4);
+		memory[8] = uid[3] ^ uid[4] ^ uid[5] ^ uid[6];
 	}
-	memset(image + 10, 0xff, 2); /* static lock bytes: everything, block-lock bits included */
-	memcpy(page(image, 3), (const uint8_t[]){ CONTAINER_MAGIC, CONTAINER_VERSION, ntag->size_code, CONTAINER_READ_ONLY }, 4);
-	struct writer w = writer_over(page(image, USER_PAGE), room);
-	writer_u8(&w, TLV_NDEF);
-	if (message_length < LONG_LENGTH) {
-		writer_u8(&w, (uint8_t)message_length);
-	} else {
-		writer_u8(&w, LONG_LENGTH);
-		writer_u16(&w, (uint16_t)message_length);
-	}
-	writer_copy(&w, message, message_length);
-	writer_u8(&w, TLV_TERMINATOR);
+	memory[9] = NTAG_INTERNAL;
+	memset(memory + 10, 0xff, 2); /* static lock bytes: everything, block-lock bits included */
+	memcpy(ntag_page(memory, NTAG_CONTAINER_PAGE),
+	       (const uint8_t[]){ NTAG_CONTAINER_MAGIC, NTAG_CONTAINER_VERSION, chip->size_code, NTAG_CONTAINER_READ_ONLY }, 4);
+	struct writer w = writer_over(ntag_page(memory, NTAG_USER_PAGE), (size_t)chip->size_code * 8);
+	tlv_write_message(&w, message, length);
 	if (w.failed)
 		return -ENOSPC;
-	memcpy(page(image, ntag->dynamic_lock_page), ntag->dynamic_lock, sizeof(ntag->dynamic_lock));
-	page(image, ntag->dynamic_lock_page + 1u)[3] = AUTH0_NEVER;
-	page(image, ntag->dynamic_lock_page + 2u)[0] = CONFIGURATION_LOCK;
-	*ret_length = (size_t)ntag->pages * TAG_PAGE_SIZE;
-	return 0;
+	uint8_t *dynamic = ntag_page(memory, chip->dynamic_lock_page);
+	memcpy(dynamic, chip->dynamic_lock, sizeof(chip->dynamic_lock));
+	dynamic[3] = NTAG_DYNAMIC_RESERVED;
+	ntag_page(memory, ntag_cfg0_page(chip))[0] = NTAG_MIRROR_DEFAULT;
+	ntag_page(memory, ntag_cfg0_page(chip))[3] = NTAG_AUTH0_NEVER;
+	ntag_page(memory, ntag_cfg1_page(chip))[0] = NTAG_CONFIGURATION_LOCK;
+	ntag_page(memory, ntag_cfg1_page(chip))[1] = NTAG_CONFIGURATION_RESERVED;
+	return 0; /* PWD and PACK read as zeros, whatever they are */
 }
 
-static void type4_make(const uint8_t *message, size_t message_length, uint8_t *image, size_t *ret_length) {
-	struct writer w = writer_over(image, TAG_IMAGE_LIMIT);
+static void type4_make(const uint8_t *message, size_t length, struct tag_image *image) {
+	struct writer w = writer_over(image->bytes, sizeof(image->bytes));
 	writer_u16(&w, TYPE4_CONTAINER_SIZE);
-	writer_u8(&w, 0x20);    /* mapping version 2.0 */
-	writer_u16(&w, 0x00fb); /* most bytes in one READ BINARY */
-	writer_u16(&w, 0x00f6); /* most bytes in one UPDATE BINARY */
-	writer_u8(&w, 0x04);    /* NDEF File Control TLV */
-	writer_u8(&w, 6);
-	writer_u16(&w, 0xe104); /* file identifier */
-	writer_u16(&w, TYPE4_NDEF_FILE_SIZE);
-	writer_u8(&w, 0x00); /* reading: free */
-	writer_u8(&w, TYPE4_NO_WRITING);
-	writer_u16(&w, (uint16_t)message_length);
-	writer_copy(&w, message, message_length);
-	*ret_length = writer_length(&w);
+	writer_u8(&w, MAPPING_VERSION);
+	writer_u16(&w, READ_LIMIT);
+	writer_u16(&w, WRITE_LIMIT);
+	writer_u8(&w, FILE_CONTROL);
+	writer_u8(&w, FILE_CONTROL_SIZE);
+	writer_u16(&w, FILE_IDENTIFIER);
+	writer_u16(&w, FILE_SIZE);
+	writer_u8(&w, TYPE4_ACCESS_FREE);
+	writer_u8(&w, TYPE4_ACCESS_NEVER);
+	writer_u16(&w, (uint16_t)length);
+	writer_copy(&w, message, length);
+	image->length = writer_length(&w);
 }
 
-int tag_image_make(enum tag_kind kind, const struct nfc_identity *identity, const uint8_t uid[7], uint8_t out[TAG_IMAGE_LIMIT],
-                   size_t *ret_length) {
+int tag_image_make(enum tag_kind kind, const struct nfc_identity *identity, const uint8_t uid[TAG_UID_SIZE],
+                   struct tag_image *ret) {
 	uint8_t message[NDEF_LIMIT];
-	size_t message_length = 0;
-	int result = ndef_encode(identity, message, sizeof(message), &message_length);
-	if (result < 0)
-		return result;
-	if (kind != TAG_TYPE4)
-		return ntag_make(&ntags[kind], message, message_length, uid, out, ret_length);
-	type4_make(message, message_length, out, ret_length);
-	return 0;
-}
-
-static const struct ntag *ntag_of_image(enum tag_kind kind, const uint8_t *image, size_t length) {
-	const struct ntag *ntag = &ntags[kind];
-	bool good = length == (size_t)ntag->pages * TAG_PAGE_SIZE && image[12] == CONTAINER_MAGIC && image[14] == ntag->size_code;
-	return good ? ntag : NULL;
-}
-
-static int ntag_read(const struct ntag *ntag, const uint8_t *image, struct nfc_identity *ret) {
-	struct reader r = reader_over(image + USER_PAGE * TAG_PAGE_SIZE, (size_t)ntag->size_code * 8);
-	while (reader_left(&r) > 0) {
-		uint8_t type = reader_u8(&r);
-		if (type == TLV_NULL)
-			continue;
-		if (type == TLV_TERMINATOR)
-			break;
-		size_t length = reader_u8(&r);
-		if (length == LONG_LENGTH)
-			length = reader_u16(&r);
-		const uint8_t *value = reader_take(&r, length);
-		if (!value)
-			return -EBADMSG;
-		if (type == TLV_NDEF)
-			return ndef_decode(value, length, ret);
+	size_t length = 0;
+	const struct ntag *chip = tag_ntag(kind);
+	struct tag_image image = { .kind = kind };
+	int result = ndef_encode(identity, message, sizeof(message), &length);
+	if (result == 0 && chip) {
+		image.length = (size_t)chip->pages * NTAG_PAGE_SIZE;
+		result = ntag_make(chip, message, length, uid, image.bytes);
+	} else if (result == 0) {
+		type4_make(message, length, &image);
 	}
-	return -EBADMSG;
+	if (result == 0)
+		*ret = image;
+	return result;
 }
 
-static bool type4_is_container(const uint8_t *image, size_t length) {
-	return length >= TYPE4_CONTAINER_SIZE + 2 && image[0] == 0 && image[1] == TYPE4_CONTAINER_SIZE && image[2] >> 4 == 2 &&
-	       image[7] == 0x04 && image[8] == 6;
+enum reason type4_container_parse(const uint8_t *bytes, size_t length, struct type4_container *ret) {
+	struct reader r = reader_over(bytes, length);
+	struct type4_container c = { .size = reader_u16(&r) };
+	uint8_t version = reader_u8(&r);
+	c.read_limit = reader_u16(&r);
+	c.write_limit = reader_u16(&r);
+	bool file_control = reader_u8(&r) == FILE_CONTROL;
+	file_control = reader_u8(&r) == FILE_CONTROL_SIZE && file_control;
+	c.file = reader_u16(&r);
+	c.file_size = reader_u16(&r);
+	c.read_access = reader_u8(&r);
+	c.write_access = reader_u8(&r);
+	bool good = !r.failed && c.size >= TYPE4_CONTAINER_SIZE && (version >> 4 == 2 || version >> 4 == 3) && file_control &&
+	            c.read_limit >= 0x0f && c.write_limit >= 1 && c.file_size >= 2;
+	if (!good)
+		return REASON_TAG_MALFORMED;
+	*ret = c;
+	return REASON_OK;
 }
 
-int tag_image_read(enum tag_kind kind, const uint8_t *image, size_t length, struct nfc_identity *ret) {
-	if (kind != TAG_TYPE4) {
-		const struct ntag *ntag = ntag_of_image(kind, image, length);
-		return ntag ? ntag_read(ntag, image, ret) : -EBADMSG;
+enum reason tag_kind_from_container(const uint8_t container[NTAG_PAGE_SIZE], enum tag_kind *ret) {
+	for (unsigned kind = 0; kind < TAG_TYPE4; kind++)
+		if (container[0] == NTAG_CONTAINER_MAGIC && container[1] >> 4 == NTAG_CONTAINER_VERSION >> 4 &&
+		    container[2] == ntags[kind].size_code) {
+			*ret = (enum tag_kind)kind;
+			return REASON_OK;
+		}
+	return REASON_TAG_UNKNOWN;
+}
+
+enum reason tag_image_from_bytes(const uint8_t *bytes, size_t length, struct tag_image *ret) {
+	struct type4_container container;
+	enum tag_kind kind = TAG_TYPE4;
+	if (length > TAG_IMAGE_LIMIT)
+		return REASON_TAG_UNKNOWN;
+	/* A Type 4 image begins with its container, an NTAG with its UID, whose first byte is the manufacturer's: never 0 but
+	 * where it is left out, and then the next ones are 0, too. */
+	bool type4 = type4_container_parse(bytes, length, &container) == REASON_OK && container.size + 2u <= length;
+	if (!type4) {
+		const size_t needed = (NTAG_CONTAINER_PAGE + 1) * NTAG_PAGE_SIZE;
+		if (length < needed || tag_kind_from_container(ntag_page_of(bytes, NTAG_CONTAINER_PAGE), &kind) != REASON_OK ||
+		    length != (size_t)ntags[kind].pages * NTAG_PAGE_SIZE)
+			return REASON_TAG_UNKNOWN;
 	}
-	if (!type4_is_container(image, length))
-		return -EBADMSG;
-	struct reader r = reader_over(image + TYPE4_CONTAINER_SIZE, length - TYPE4_CONTAINER_SIZE);
-	size_t message_length = reader_u16(&r);
-	const uint8_t *message = reader_take(&r, message_length);
-	return message ? ndef_decode(message, message_length, ret) : -EBADMSG;
+	*ret = (struct tag_image){ .kind = kind, .length = length };
+	memcpy(ret->bytes, bytes, length);
+	return REASON_OK;
 }
 
-static int ntag_writable(const struct ntag *ntag, const uint8_t *image) {
-	const uint8_t *lock = image + 10, *dynamic = image + (size_t)ntag->dynamic_lock_page * TAG_PAGE_SIZE;
-	int writable = 0;
-	/* Lock byte 0: bits 3-7 lock pages 3-7; lock byte 1: pages 8-15. */
-	if ((image[15] & 0x0f) != CONTAINER_READ_ONLY || !(lock[0] & 0x08))
-		writable |= TAG_WRITABLE_CONTAINER;
-	if ((lock[0] & 0xf8) != 0xf8 || lock[1] != 0xff)
-		writable |= TAG_WRITABLE_STATIC;
-	if ((dynamic[0] & ntag->dynamic_lock[0]) != ntag->dynamic_lock[0] ||
-	    (dynamic[1] & ntag->dynamic_lock[1]) != ntag->dynamic_lock[1])
-		writable |= TAG_WRITABLE_DYNAMIC;
-	if ((lock[0] & STATIC_LOCK_BLOCK_BITS) != STATIC_LOCK_BLOCK_BITS ||
-	    (dynamic[2] & ntag->dynamic_lock[2]) != ntag->dynamic_lock[2])
-		writable |= TAG_WRITABLE_LOCK_BITS;
-	if (!(dynamic[2 * TAG_PAGE_SIZE] & CONFIGURATION_LOCK))
-		writable |= TAG_WRITABLE_CONFIGURATION;
-	return writable;
+enum reason tag_image_message(const struct tag_image *image, const uint8_t **ret, size_t *ret_length) {
+	const struct ntag *chip = tag_ntag(image->kind);
+	if (chip)
+		return tlv_find_message(ntag_page_of(image->bytes, NTAG_USER_PAGE), (size_t)chip->size_code * 8, ret, ret_length);
+	struct type4_container container;
+	if (type4_container_parse(image->bytes, image->length, &container) != REASON_OK || container.size > image->length)
+		return REASON_TAG_MALFORMED;
+	struct reader r = reader_over(image->bytes + container.size, image->length - container.size);
+	size_t length = reader_u16(&r);
+	const uint8_t *message = reader_take(&r, length);
+	if (r.failed)
+		return REASON_TAG_MALFORMED;
+	if (length == 0)
+		return REASON_TAG_EMPTY;
+	*ret = message;
+	*ret_length = length;
+	return REASON_OK;
 }
 
-int tag_image_writable(enum tag_kind kind, const uint8_t *image, size_t length) {
-	if (kind != TAG_TYPE4) {
-		const struct ntag *ntag = ntag_of_image(kind, image, length);
-		return ntag ? ntag_writable(ntag, image) : -EBADMSG;
-	}
-	if (!type4_is_container(image, length))
-		return -EBADMSG;
-	return image[14] == TYPE4_NO_WRITING ? 0 : TAG_WRITABLE_CONTAINER;
+enum reason tag_image_read(const struct tag_image *image, struct nfc_identity *ret) {
+	const uint8_t *message;
+	size_t length;
+	enum reason reason = tag_image_message(image, &message, &length);
+	return reason == REASON_OK ? ndef_decode(message, length, ret) : reason;
 }
 
 static const char *const kind_names[TAG_KINDS] = { "ntag213", "ntag215", "ntag216", "type4" };

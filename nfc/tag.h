@@ -7,30 +7,51 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/reason.h"
 #include "nfc/ndef.h"
+#include "nfc/ntag.h"
 
 enum tag_kind { TAG_NTAG213, TAG_NTAG215, TAG_NTAG216, TAG_TYPE4, TAG_KINDS };
 
-#define TAG_PAGE_SIZE 4
 #define TAG_IMAGE_LIMIT 924 /* NTAG216: 231 pages */
+#define TAG_UID_SIZE 7
 
-/* Whole memory for an NTAG; for Type 4 the 15-byte capability container followed by the NDEF file. The UID (7 bytes, NTAG only)
- * is the chip's own and cannot be written; NULL leaves pages 0 and 1 zero. 0, or ndef_encode's errors. */
-int tag_image_make(enum tag_kind kind, const struct nfc_identity *identity, const uint8_t uid[7], uint8_t out[TAG_IMAGE_LIMIT],
-                   size_t *ret_length);
-/* The NDEF message inside an image. 0 or -EBADMSG. */
-int tag_image_read(enum tag_kind kind, const uint8_t *image, size_t length, struct nfc_identity *ret);
-
-/* What could still be changed on the tag: 0 when nothing. */
-enum tag_writable {
-	TAG_WRITABLE_CONTAINER = 1,      /* the capability container allows writing, or its page is not locked */
-	TAG_WRITABLE_STATIC = 2,         /* pages 3-15 are not all locked */
-	TAG_WRITABLE_DYNAMIC = 4,        /* pages from 16 on are not all locked */
-	TAG_WRITABLE_LOCK_BITS = 8,      /* the lock bits themselves can be changed: bits not set yet could be set */
-	TAG_WRITABLE_CONFIGURATION = 16, /* password, mirror and counter settings can be changed */
+/* Whole memory for an NTAG, as it reads once it is written; for Type 4 the capability container followed by the NDEF file. */
+struct tag_image {
+	enum tag_kind kind;
+	uint8_t bytes[TAG_IMAGE_LIMIT];
+	size_t length;
 };
-/* A set of enum tag_writable, or -EBADMSG when the image is not one of this kind. */
-int tag_image_writable(enum tag_kind kind, const uint8_t *image, size_t length);
 
-const char *tag_kind_name(enum tag_kind kind); /* "ntag213", "ntag215", "ntag216", "type4" */
+/* The UID is the chip's own and cannot be written; NULL leaves it zero. Type 4 has none in its files. 0; ndef_encode's -EINVAL;
+ * -ENOSPC when it does not fit. */
+int tag_image_make(enum tag_kind kind, const struct nfc_identity *identity, const uint8_t uid[TAG_UID_SIZE],
+                   struct tag_image *ret);
+/* Takes bytes of unknown origin for an image, after telling its kind from its layout. REASON_OK, or REASON_TAG_UNKNOWN. */
+enum reason tag_image_from_bytes(const uint8_t *bytes, size_t length, struct tag_image *ret);
+/* The kind that a capability container (page 3) of a Type 2 tag announces. REASON_OK, or REASON_TAG_UNKNOWN. */
+enum reason tag_kind_from_container(const uint8_t container[NTAG_PAGE_SIZE], enum tag_kind *ret);
+/* The NDEF message inside an image. REASON_OK, REASON_TAG_MALFORMED, REASON_TAG_EMPTY. */
+enum reason tag_image_message(const struct tag_image *image, const uint8_t **ret, size_t *ret_length);
+/* The same, and ndef_decode's. */
+enum reason tag_image_read(const struct tag_image *image, struct nfc_identity *ret);
+
+const struct ntag *tag_ntag(enum tag_kind kind); /* NULL for Type 4 */
+const char *tag_kind_name(enum tag_kind kind);   /* "ntag213", "ntag215", "ntag216", "type4" */
 bool tag_kind_from_name(const char *name, enum tag_kind *ret);
+
+/* A Type 4 tag's capability container (mapping version 2 or 3): what it tells of the NDEF file. */
+struct type4_container {
+	uint16_t size;                    /* of the container itself, and so where the file begins in an image */
+	uint16_t read_limit, write_limit; /* most bytes in one READ BINARY and UPDATE BINARY */
+	uint16_t file, file_size;
+	uint8_t read_access, write_access;
+};
+
+#define TYPE4_CONTAINER_SIZE 15
+#define TYPE4_WRITE_ACCESS_AT 14 /* where in the container */
+#define TYPE4_ACCESS_FREE 0x00
+#define TYPE4_ACCESS_NEVER 0xff
+
+/* REASON_OK, or REASON_TAG_MALFORMED. */
+enum reason type4_container_parse(const uint8_t *bytes, size_t length, struct type4_container *ret);
