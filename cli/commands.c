@@ -70,8 +70,9 @@ const struct cli_command cli_commands[] = {
 	             "code is shown:\n"
 	             "compare it with the camera's, answer here, and press Event on the camera. Without a terminal, the answer "
 	             "comes from\n"
-	             "\"lanyard companion confirm\" or the page. An old pairing of the camera ends when the new one is stored.",
-	  .options = { SOCKET },
+	             "\"lanyard companion confirm\" or the page. An old pairing of the camera ends when the new one is stored.\n"
+	             "With --fingerprint no other camera can be in between, and only the camera asks for its answer.",
+	  .options = { SOCKET, { "fingerprint", "HEX", "the key that the camera's tag says; any other camera is refused" } },
 	  .operands_most = 1,
 	  .run = cli_companion_pair },
 	{ .group = "companion",

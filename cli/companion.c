@@ -13,6 +13,7 @@
 #include "cli/http.h"
 #include "cli/output.h"
 #include "cli/page_address.h"
+#include "nfc/ndef.h"
 
 #define POLL_MS 100
 #define PAIR_DEADLINE_MS 120000 /* the camera's window of 60 s, and a person on both ends */
@@ -258,6 +259,14 @@ static enum answer read_answer(void) {
 
 static void ask_person(const struct cli_call *call, const char *code) {
 	FILE *out = call->json ? stderr : stdout;
+	if (cli_value(call, "fingerprint")) {
+		fprintf(out,
+		        "The camera has the key that you gave. It shows a code: press Event there if it is %.3s %.3s, Function "
+		        "if not.\n",
+		        code, code + 3);
+		fflush(NULL);
+		return;
+	}
 	fprintf(out, "Code %.3s %.3s. Compare it with the camera's: press Event there if it is the same, Function if not.\n",
 	        code, code + 3);
 	if (isatty(STDIN_FILENO))
@@ -271,7 +280,7 @@ static enum cli_exit follow_pairing(const struct cli_call *call) {
 	char shown[16] = "";
 	for (uint64_t end = now_ms() + PAIR_DEADLINE_MS; now_ms() < end; pause_ms(POLL_MS)) {
 		json_t *status;
-		enum answer answer = *shown ? read_answer() : ANSWER_NONE;
+		enum answer answer = *shown && !cli_value(call, "fingerprint") ? read_answer() : ANSWER_NONE;
 		if (answer == ANSWER_NO) {
 			enum cli_exit given_up = act(call, "DELETE", "/api/pair", NULL);
 			return given_up == CLI_DONE ? output_reason(REASON_CODE_REJECTED) : given_up;
@@ -311,9 +320,17 @@ static enum cli_exit follow_pairing(const struct cli_call *call) {
 
 enum cli_exit cli_companion_pair(const struct cli_call *call) {
 	char id[64];
+	const char *fingerprint = cli_value(call, "fingerprint");
+	uint8_t key[NFC_FINGERPRINT_SIZE];
+	if (fingerprint && nfc_fingerprint_parse(fingerprint, key) < 0) {
+		output_error("--fingerprint wants the 32 hexadecimal digits that the camera's tag, or \"lanyard camera status\" "
+		             "on it, "
+		             "says");
+		return CLI_USAGE;
+	}
 	enum cli_exit result = find_camera(call, call->operand_count > 0 ? call->operands[0] : NULL, id, sizeof(id));
 	if (result == CLI_DONE)
-		result = act(call, "POST", "/api/pair", json_pack("{s:s}", "camera", id));
+		result = act(call, "POST", "/api/pair", json_pack("{s:s, s:s?}", "camera", id, "fingerprint", fingerprint));
 	return result == CLI_DONE ? follow_pairing(call) : result;
 }
 

@@ -29,6 +29,7 @@ struct pairer {
 	uint64_t until_us;      /* then no more of them */
 	struct wire *wire;
 	char camera[CAMERA_ID_SIZE + 1];
+	char fingerprint[FINGERPRINT_SIZE]; /* "": any */
 	uint32_t code;
 	const struct pairer_callbacks *callbacks;
 	void *context;
@@ -61,7 +62,13 @@ static void pairer_finish(struct pairer *pairer, enum reason reason) {
 static void on_code(void *context, uint32_t code) {
 	struct pairer *pairer = context;
 	pairer->code = code;
-	pairer_enter(pairer, PAIRER_COMPARE);
+	if (!*pairer->fingerprint) {
+		pairer_enter(pairer, PAIRER_COMPARE);
+		return;
+	}
+	log_line(LOG_LEVEL_NOTICE, "pairing", "the camera has the key that was told: confirmed here");
+	pairer_enter(pairer, PAIRER_CONFIRMED);
+	wire_confirm(pairer->wire, true);
 }
 
 static int on_commit(void *context, const struct pairing_record *record) {
@@ -130,6 +137,7 @@ static void on_dialled(void *context, int file, size_t packet_limit, enum reason
 	struct wire_config config = {
 		.kind = CHANNEL_PAIRING,
 		.keys = keyring_keys(pairer->keyring),
+		.peer_fingerprint = *pairer->fingerprint ? pairer->fingerprint : NULL,
 		.name = pairer->name,
 		.packet_limit = packet_limit,
 	};
@@ -166,7 +174,7 @@ void pairer_free(struct pairer *pairer) {
 	free(pairer);
 }
 
-int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer) {
+int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer, const char *fingerprint) {
 	if (pairer->state != PAIRER_IDLE)
 		return -EBUSY;
 	uint64_t now_us = 0;
@@ -177,6 +185,7 @@ int pairer_start(struct pairer *pairer, const char *camera, const struct link_pe
 	if (result < 0)
 		return result;
 	snprintf(pairer->camera, sizeof(pairer->camera), "%s", camera);
+	snprintf(pairer->fingerprint, sizeof(pairer->fingerprint), "%s", fingerprint ? fingerprint : "");
 	pairer_enter(pairer, PAIRER_DIALLING);
 	return 0;
 }

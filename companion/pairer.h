@@ -16,7 +16,7 @@ enum pairer_state {
 	PAIRER_DIALLING,
 	PAIRER_HANDSHAKE,
 	PAIRER_COMPARE,   /* the code is shown, the person has yet to answer here (and at the camera) */
-	PAIRER_CONFIRMED, /* answered here; the camera's answer is awaited */
+	PAIRER_CONFIRMED, /* answered here, or by the fingerprint; the camera's answer is awaited */
 	PAIRER_STORING,   /* confirmed at both ends and stored here; the camera has yet to say the last word */
 };
 
@@ -32,9 +32,11 @@ struct pairer_callbacks {
 int pairer_new(struct pairer **ret, sd_event *event, struct radio *radio, struct keyring *keyring, const char *name,
                const struct pairer_callbacks *callbacks, void *context);
 void pairer_free(struct pairer *pairer);
-/* Starts with the camera at this address; `camera` is what the API calls it. 0; -EBUSY when an attempt is under way; -ENETDOWN
- * when the radio is not usable; or another negative errno. */
-int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer);
+/* Starts with the camera at this address; `camera` is what the API calls it. fingerprint: of the key that the camera must have,
+ * as static_keys_fingerprint writes it, or NULL for any. Whoever learned it by touching the camera's tag need not compare codes
+ * at this end: any other camera is refused with REASON_FINGERPRINT_MISMATCH before it learns anything of us. 0; -EBUSY when an
+ * attempt is under way; -ENETDOWN when the radio is not usable; or another negative errno. */
+int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer, const char *fingerprint);
 void pairer_cancel(struct pairer *pairer);
 /* As given to pairer_start. */
 const char *pairer_camera(const struct pairer *pairer);

@@ -56,8 +56,11 @@ struct channel_config {
 	                                       * outlives the channel */
 	struct static_product *product; /* of these keys, kept for the next session; outlives the channel; NULL: none is kept */
 	const uint8_t *media_psk;       /* CHANNEL_MEDIA only: KEY_SIZE bytes, copied */
-	const char *name;               /* own name (camera: serial; companion: its name), at most COMPANION_NAME_LIMIT bytes */
-	size_t record_limit;            /* RECORD_LIMIT_BLUETOOTH or RECORD_LIMIT_MEDIA */
+	const char *
+	        peer_fingerprint; /* companion, pairing only: of the one camera's key that is accepted, as static_keys_fingerprint
+	                           * writes it, learned where nobody is in between; outlives the channel; NULL: any camera's */
+	const char *name;         /* own name (camera: serial; companion: its name), at most COMPANION_NAME_LIMIT bytes */
+	size_t record_limit;      /* RECORD_LIMIT_BLUETOOTH or RECORD_LIMIT_MEDIA */
 	const struct channel_callbacks *callbacks;
 	void *context;
 };

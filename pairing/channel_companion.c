@@ -39,8 +39,19 @@ void companion_hello(struct channel *c) {
 	channel_send_handshake(c, HELLO_SIZE, payload, writer_length(&w));
 }
 
+/* After the camera's message, which proves that it holds the key: the camera has learned nothing of us yet. */
+static bool companion_expects(const struct channel *c) {
+	char fingerprint[FINGERPRINT_SIZE];
+	static_keys_fingerprint(c->handshake.rs, fingerprint);
+	return !c->config.peer_fingerprint || strcmp(fingerprint, c->config.peer_fingerprint) == 0;
+}
+
 static void companion_prove(struct channel *c, struct reader *r) {
 	struct pairing_answer answer;
+	if (!companion_expects(c)) {
+		channel_fail(c, REASON_FINGERPRINT_MISMATCH);
+		return;
+	}
 	if (!pairing_answer_read(r, &answer)) {
 		channel_fail(c, REASON_MESSAGE_MALFORMED);
 		return;

@@ -150,6 +150,7 @@ static int make_channel(struct wire *wire, const struct wire_config *config) {
 		.pairing = config->pairing,
 		.product = config->product,
 		.media_psk = config->media_psk,
+		.peer_fingerprint = config->peer_fingerprint,
 		.name = config->name,
 		.record_limit = config->kind == CHANNEL_MEDIA ? RECORD_LIMIT_MEDIA : RECORD_LIMIT_BLUETOOTH,
 		.callbacks = &channel_handlers,

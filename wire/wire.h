@@ -37,6 +37,7 @@ struct wire_config {
 	const struct pairing_record *pairing; /* as for channel_new_*; outlives the wire */
 	struct static_product *product;       /* as for channel_new_*; outlives the wire */
 	const uint8_t *media_psk;             /* CHANNEL_MEDIA: KEY_SIZE bytes, copied */
+	const char *peer_fingerprint;         /* as for channel_new_companion; outlives the wire */
 	const char *name;                     /* own name */
 	size_t packet_limit;                  /* of the socket, 0 for a byte stream */
 	size_t queue_limit;                   /* bytes that may wait to be sent; 0: enough for requests and answers */

@@ -163,8 +163,8 @@ static void handle_pair(struct api *api, struct http_request *request, const cha
 	struct parts *parts = api->config.parts;
 	size_t length;
 	const char *body = http_request_body(request, &length);
-	char camera_id[CAMERA_ID_SIZE + 1];
-	enum reason reason = body_parse_pair(body, length, camera_id);
+	char camera_id[CAMERA_ID_SIZE + 1], fingerprint[NFC_FINGERPRINT_TEXT];
+	enum reason reason = body_parse_pair(body, length, camera_id, fingerprint);
 	if (reason != REASON_OK) {
 		http_reply_reason(request, reason);
 		return;
@@ -174,7 +174,7 @@ static void handle_pair(struct api *api, struct http_request *request, const cha
 		http_reply_reason(request, REASON_CAMERA_NOT_FOUND);
 		return;
 	}
-	int result = pairer_start(parts->pairer, camera->id, &camera->peer);
+	int result = pairer_start(parts->pairer, camera->id, &camera->peer, *fingerprint ? fingerprint : NULL);
 	if (result == -EBUSY)
 		http_reply_reason(request, REASON_PAIRING_BUSY);
 	else if (result == -ENETDOWN)

@@ -81,17 +81,39 @@ enum reason body_parse_login(const char *bytes, size_t length, char ret_token[TO
 	return reason;
 }
 
-enum reason body_parse_pair(const char *bytes, size_t length, char ret_camera[CAMERA_ID_SIZE + 1]) {
-	static const char *const names[] = { "camera", NULL };
+/* Without the dashes, or with them. */
+static enum reason take_fingerprint(json_t *body, char out[NFC_FINGERPRINT_TEXT]) {
+	char given[NFC_FINGERPRINT_TEXT] = "";
+	uint8_t fingerprint[NFC_FINGERPRINT_SIZE];
+	out[0] = '\0';
+	if (json_is_null(json_object_get(body, "fingerprint")))
+		return REASON_OK;
+	enum reason reason = take_text(body, "fingerprint", false, given, sizeof(given));
+	if (reason != REASON_OK || !json_object_get(body, "fingerprint"))
+		return reason;
+	if (nfc_fingerprint_parse(given, fingerprint) < 0)
+		return REASON_REQUEST_INVALID; /* never taken for "any camera" */
+	nfc_fingerprint_format(fingerprint, out);
+	return REASON_OK;
+}
+
+enum reason body_parse_pair(const char *bytes, size_t length, char ret_camera[CAMERA_ID_SIZE + 1],
+                            char ret_fingerprint[NFC_FINGERPRINT_TEXT]) {
+	static const char *const names[] = { "camera", "fingerprint", NULL };
 	json_t *body = parse_object(bytes, length);
 	if (!body)
 		return REASON_BODY_INVALID;
 	char camera[CAMERA_ID_SIZE + 1];
 	enum reason reason =
 	        has_only(body, names) ? take_text(body, "camera", true, camera, sizeof(camera)) : REASON_BODY_INVALID;
-	json_decref(body);
+	char fingerprint[NFC_FINGERPRINT_TEXT];
 	if (reason == REASON_OK)
+		reason = take_fingerprint(body, fingerprint);
+	json_decref(body);
+	if (reason == REASON_OK) {
 		memcpy(ret_camera, camera, sizeof(camera));
+		memcpy(ret_fingerprint, fingerprint, sizeof(fingerprint));
+	}
 	return reason;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/reason.h"
 #include "companion/http/access.h"
+#include "nfc/ndef.h"
 #include "proto/footage.pb.h"
 
 /* The largest body is a tag whose every byte is escaped: 352 * 6, and its names. */
@@ -21,6 +22,8 @@
 enum reason body_parse_login(const char *bytes, size_t length, char ret_token[TOKEN_TEXT_SIZE]);
 /* Six digits. */
 enum reason body_parse_confirm(const char *bytes, size_t length, uint32_t *ret_code);
-enum reason body_parse_pair(const char *bytes, size_t length, char ret_camera[CAMERA_ID_SIZE + 1]);
+/* ret_fingerprint: in groups with dashes, or "" when none is given (or null). */
+enum reason body_parse_pair(const char *bytes, size_t length, char ret_camera[CAMERA_ID_SIZE + 1],
+                            char ret_fingerprint[NFC_FINGERPRINT_TEXT]);
 enum reason body_parse_record(const char *bytes, size_t length, bool *ret_start);
 enum reason body_parse_tag(const char *bytes, size_t length, lanyard_Tag *ret_tag);

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	const char *body = (const char *)data + 1;
 	size_t length = size - 1;
-	char token[TOKEN_TEXT_SIZE], camera[CAMERA_ID_SIZE + 1];
+	char token[TOKEN_TEXT_SIZE], camera[CAMERA_ID_SIZE + 1], fingerprint[NFC_FINGERPRINT_TEXT];
 	uint32_t code;
 	bool start;
 	switch (*data % 5) {
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 			expect(strlen(token) < sizeof(token));
 		break;
 	case 1:
-		if (body_parse_pair(body, length, camera) == REASON_OK)
+		if (body_parse_pair(body, length, camera, fingerprint) == REASON_OK)
 			expect(strlen(camera) < sizeof(camera));
 		break;
 	case 2:

@@ -220,6 +220,25 @@ class WithDaemons(unittest.TestCase):
         self.assertEqual(pairing.process.wait(10), DONE)
         self.daemon.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] == "buffering", timeout=40)
 
+    def test_pair_after_a_touch(self):
+        key = json.loads(self.ok(self.camera("status", "--json")))["fingerprint"]
+        for told in (key[:-1] + ("0" if key[-1] != "0" else "1"), key):
+            self.real.press([KEY_RECORD, KEY_MENU], 2.3)
+            self.real.wait("Pairing", "open")
+            if told != key:
+                status, out, error = self.companion("pair", "--fingerprint", told)
+                self.assertEqual(status, FAILED)
+                self.assertRegex(error, r"^lanyard: The camera that answered has another key .* \[fingerprint-mismatch\]\n$")
+                self.assertEqual(json.loads(self.ok(self.camera("status", "--json")))["companion"], "")
+                continue
+            pairing = self.start("companion", "pair", "--fingerprint", told, "--socket", self.daemon.socket)
+            pairing.expect("The camera has the key that you gave.")
+            self.real.wait("Pairing", "confirming")
+            self.real.press([KEY_RECORD], 0.1)
+            pairing.expect("Paired.")
+            self.assertEqual(pairing.process.wait(10), DONE)
+        self.assertEqual(run("companion", "pair", "--fingerprint", "0123", "--socket", self.daemon.socket)[0], USAGE)
+
     def test_address_of_the_page(self):
         address = self.ok(self.companion("open", "--port", str(self.daemon.port)))
         token = re.fullmatch(rf"http://127\.0\.0\.1:{self.daemon.port}/#token=([0-9a-f]{{64}})\n", address)[1]

@@ -140,10 +140,34 @@ static void other_bodies(void **state) {
 	assert_int_equal(body_parse_login("{}", 2, token), REASON_BODY_INVALID);
 	assert_int_equal(body_parse_login("{\"token\":7}", 11, token), REASON_BODY_INVALID);
 	static const char pair[] = "{\"camera\":\"a1b2c3d4e5f60200\"}";
-	assert_int_equal(body_parse_pair(pair, strlen(pair), camera), REASON_OK);
+	char fingerprint[NFC_FINGERPRINT_TEXT] = "x";
+	assert_int_equal(body_parse_pair(pair, strlen(pair), camera, fingerprint), REASON_OK);
 	assert_string_equal(camera, "a1b2c3d4e5f60200");
+	assert_string_equal(fingerprint, "");
+	static const struct {
+		const char *member, *fingerprint;
+		enum reason reason;
+	} fingerprints[] = {
+		{ "\"0123-4567-89ab-cdef-0123-4567-89ab-cdef\"", "0123-4567-89ab-cdef-0123-4567-89ab-cdef", REASON_OK },
+		{ "\"0123456789ABCDEF0123456789abcdef\"", "0123-4567-89ab-cdef-0123-4567-89ab-cdef", REASON_OK },
+		{ "null", "", REASON_OK },
+		/* never taken for "any camera" */
+		{ "\"\"", "untouched", REASON_REQUEST_INVALID },
+		{ "\"0123\"", "untouched", REASON_REQUEST_INVALID },
+		{ "\"0123-4567-89ab-cdef-0123-4567-89ab-cdeg\"", "untouched", REASON_REQUEST_INVALID },
+		{ "\"0123-4567-89ab-cdef-0123-4567-89ab-cdef-0\"", "untouched", REASON_REQUEST_INVALID },
+		{ "7", "untouched", REASON_BODY_INVALID },
+		{ "false", "untouched", REASON_BODY_INVALID },
+	};
+	for (size_t i = 0; i < sizeof(fingerprints) / sizeof(fingerprints[0]); i++) {
+		char body[160];
+		snprintf(body, sizeof(body), "{\"camera\":\"a1b2c3d4e5f60200\",\"fingerprint\":%s}", fingerprints[i].member);
+		strcpy(fingerprint, "untouched");
+		assert_int_equal(body_parse_pair(body, strlen(body), camera, fingerprint), fingerprints[i].reason);
+		assert_string_equal(fingerprint, fingerprints[i].fingerprint);
+	}
 	static const char long_pair[] = "{\"camera\":\"a1b2c3d4e5f602000\"}";
-	assert_int_equal(body_parse_pair(long_pair, strlen(long_pair), camera), REASON_REQUEST_INVALID);
+	assert_int_equal(body_parse_pair(long_pair, strlen(long_pair), camera, fingerprint), REASON_REQUEST_INVALID);
 	uint32_t code = 7;
 	static const char *const no_codes[] = { "{\"code\":\"12345\"}", "{\"code\":\"1234567\"}", "{\"code\":\"12 456\"}",
 		                                "{\"code\":\"-12345\"}", "{\"code\":\"\"}" };

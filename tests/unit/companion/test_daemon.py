@@ -81,6 +81,31 @@ class Pairing(Case):
         self.assertEqual((status["pairing"], status["camera"], status["reason"]), (None, None, "code-rejected"))
         self.assertEqual(os.listdir(os.path.join(self.world.folder, "state")), ["static-key"])
 
+    def test_touched(self):
+        """Told the key by the camera's tag: that camera pairs without an answer at this end, any other one is refused."""
+        fingerprint = self.world.pair()["camera"]["fingerprint"]
+        files = sorted(os.listdir(os.path.join(self.world.folder, "state")))
+        self.assertEqual(self.companion.ask("POST", "/api/forget").status, 204)
+        other = ("0" if fingerprint[0] != "0" else "1") + fingerprint[1:]
+        for told, accepted in ((other, False), (fingerprint.replace("-", "").upper(), True)):
+            self.camera.do("window open")
+            self.companion.ask("POST", "/api/scan")
+            near = self.companion.wait_status(lambda s: s["cameras"])["cameras"][0]
+            self.assertEqual(self.companion.ask("POST", "/api/pair", {"camera": near["id"], "fingerprint": told[:-1]}).reason, "request-invalid")
+            self.assertEqual(self.companion.ask("POST", "/api/pair", {"camera": near["id"], "fingerprint": told}).status, 202)
+            if not accepted:
+                status = self.companion.wait_status(lambda s: s["pairing"] is None and s["reason"])
+                self.assertEqual((status["reason"], status["camera"]), ("fingerprint-mismatch", None))
+                self.assertEqual(os.listdir(os.path.join(self.world.folder, "state")), ["static-key"])
+                continue
+            code = self.camera.expect("code ").split()[1]
+            status = self.companion.wait_status(lambda s: s["pairing"] and s["pairing"]["step"] == "confirmed")
+            self.assertEqual(status["pairing"]["code"], code)  # for the camera's person, who compares
+            self.camera.do("confirm")
+            self.camera.do("window closed")
+            self.companion.wait_status(lambda s: s["state"] == "live")
+        self.assertEqual(sorted(os.listdir(os.path.join(self.world.folder, "state"))), files)
+
     def test_acknowledgement_lost(self):
         """The camera has committed and dies before it says so: the companion's provisional record must work."""
         self.world.pair()

@@ -163,6 +163,40 @@ static void test_in_between(void **state) {
 	}
 }
 
+/* The companion was told the camera's key by touching its tag: whoever has another one gets no code to show and no name, and
+ * whoever shows the right one without its secret half gets no further than that. */
+static void test_in_between_after_a_touch(void **state) {
+	(void)state;
+	char fingerprint[FINGERPRINT_SIZE];
+	static_keys_fingerprint(pair.camera.keys.public, fingerprint);
+	struct static_keys other, pretended;
+	static_keys_make(&other, &pair.random);
+	pretended = other;
+	memcpy(pretended.public, pair.camera.keys.public, KEY_SIZE);
+	const struct {
+		const struct static_keys *keys;
+		enum reason reason;
+	} rows[] = {
+		{ &other, REASON_FINGERPRINT_MISMATCH },
+		{ &pretended, REASON_HANDSHAKE_FAILED },
+		{ &pair.camera.keys, REASON_OK },
+	};
+	pair.fingerprint = fingerprint;
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		uint8_t payload[HANDSHAKE_PAYLOAD_LIMIT];
+		struct raw_peer raw;
+		pair_open(&pair, CHANNEL_PAIRING);
+		raw_start(&raw, &pair, NOISE_XX, false, rows[i].keys, NULL, raw_hello(HELLO_PAIRING));
+		raw_hear(&raw, &pair.companion);
+		raw_say(&raw, &pair.companion, payload, answer_payload(payload));
+		assert_int_equal(pair.companion.reason, rows[i].reason);
+		assert_int_equal(pair.companion.closed, rows[i].reason != REASON_OK);
+		assert_int_equal(pair.companion.code_shown, rows[i].reason == REASON_OK);
+		assert_int_equal(pair.companion.wire_length > 0, rows[i].reason == REASON_OK);
+		raw_end(&raw);
+	}
+}
+
 /* Without the person's yes the camera takes no step, whatever the companion says. */
 static void test_steps_before_the_answer(void **state) {
 	(void)state;
@@ -608,13 +642,21 @@ int main(void) {
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_another_r),          TEST(test_r_is_fixed_before_message_2),
-		TEST(test_in_between),         TEST(test_steps_before_the_answer),
-		TEST(test_done_before_finish), TEST(test_state_of_the_camera),
-		TEST(test_bad_keys),           TEST(test_own_key),
-		TEST(test_reflection),         TEST(test_recordings),
-		TEST(test_order_of_messages),  TEST(test_fresh_keys),
-		TEST(test_changed_range),      TEST(test_range_of_the_camera),
+		TEST(test_another_r),
+		TEST(test_r_is_fixed_before_message_2),
+		TEST(test_in_between),
+		TEST(test_in_between_after_a_touch),
+		TEST(test_steps_before_the_answer),
+		TEST(test_done_before_finish),
+		TEST(test_state_of_the_camera),
+		TEST(test_bad_keys),
+		TEST(test_own_key),
+		TEST(test_reflection),
+		TEST(test_recordings),
+		TEST(test_order_of_messages),
+		TEST(test_fresh_keys),
+		TEST(test_changed_range),
+		TEST(test_range_of_the_camera),
 		TEST(test_extra_payload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

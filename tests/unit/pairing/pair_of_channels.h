@@ -57,6 +57,7 @@ struct pair_of_channels {
 	bool flipping, cut;    /* cut: nothing is delivered any more */
 	size_t flip_bit, bits; /* position over all bytes delivered so far */
 	unsigned delivered;
+	const char *fingerprint; /* that the companion was told of the camera's key */
 };
 
 static inline void pair_random(void *context, uint8_t *out, size_t length) {
@@ -184,6 +185,7 @@ static inline void pair_open(struct pair_of_channels *pair, enum channel_kind ki
 	pair->delivered = 0;
 	struct channel_config camera = pair_config(&pair->camera, "LY-1", pair_record_of(&pair->camera));
 	struct channel_config companion = pair_config(&pair->companion, "phone", pair_record_of(&pair->companion));
+	companion.peer_fingerprint = pair->fingerprint;
 	if (kind == CHANNEL_MEDIA) {
 		camera.media_psk = companion.media_psk = media_psk;
 		camera.record_limit = companion.record_limit = RECORD_LIMIT_MEDIA;
