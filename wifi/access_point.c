@@ -227,6 +227,7 @@ static void enter_state(struct access_point *ap, enum access_point_state state, 
 	ap->state = state;
 	ap->reason = reason;
 	ap->deadline = sd_event_source_disable_unref(ap->deadline);
+	wifi_control_watch(ap->control, state != ACCESS_POINT_OFF);
 	switch (state) {
 	case ACCESS_POINT_STARTING:
 		ap->has_station = false;

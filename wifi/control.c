@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <wpa_ctrl.h>
@@ -39,6 +40,8 @@ struct wifi_control {
 	sd_event_source *commands_source, *events_source;
 	sd_event_source *timer; /* CLOSED: next try; ATTACHING: deadline of ATTACH; OPEN: next ping, or deadline of its answer */
 	bool ping_sent;
+	sd_event_source *folder; /* of the socket, watched for a new one; NULL while there is none */
+	bool closely;
 
 	struct command queue[WIFI_QUEUE_LIMIT]; /* [0] is under way when `sent` */
 	size_t queued;
@@ -113,6 +116,42 @@ static int control_set_timer(struct wifi_control *control, uint64_t in) {
 	return sd_event_add_time_relative(control->event, &control->timer, CLOCK_BOOTTIME, in, 1, control_timer_fired, control);
 }
 
+/* Without a watch on the folder, a daemon that was restarted would be noticed at a ping only, and until then have its interface
+ * up. */
+static int control_set_ping(struct wifi_control *control) {
+	const struct wifi_timing *timing = control->environment->timing;
+	return control_set_timer(control, control->closely || !control->folder ? timing->ping : timing->idle_ping);
+}
+
+static int control_folder_changed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
+	(void)source;
+	struct wifi_control *control = userdata;
+	if (event->mask & IN_IGNORED) { /* hostapd removes the folder, too */
+		control->folder = sd_event_source_disable_unref(control->folder);
+	} else {
+		const char *name = strrchr(control->path, '/');
+		if (event->len == 0 || strcmp(event->name, name ? name + 1 : control->path) != 0)
+			return 0;
+	}
+	/* Closed: it is tried. Open: a ping shows whether the daemon is the one that we know. */
+	if (control->state == CONTROL_CLOSED || (control->state == CONTROL_OPEN && !control->ping_sent))
+		control_set_timer(control, 0);
+	return 0;
+}
+
+/* Not being able to is no error: pings do what it would do. */
+static void control_watch_folder(struct wifi_control *control) {
+	char folder[108];
+	const char *end = strrchr(control->path, '/');
+	size_t length = end ? (size_t)(end - control->path) : 0;
+	if (control->folder || length == 0 || length >= sizeof(folder))
+		return;
+	memcpy(folder, control->path, length);
+	folder[length] = '\0';
+	(void)sd_event_add_inotify(control->event, &control->folder, folder, IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR,
+	                           control_folder_changed, control);
+}
+
 static void control_drop_commands(struct wifi_control *control) {
 	control->deadline = sd_event_source_disable_unref(control->deadline);
 	wipe(control->queue, sizeof(control->queue));
@@ -143,7 +182,7 @@ static void control_enter(struct wifi_control *control, enum control_state state
 		break;
 	case CONTROL_OPEN:
 		control->missing_logged = false;
-		r = control_set_timer(control, control->environment->timing->ping);
+		r = control_set_ping(control);
 		break;
 	}
 	control->state = state;
@@ -161,6 +200,7 @@ static void control_fail(struct wifi_control *control, const char *why) {
 }
 
 static void control_try_open(struct wifi_control *control) {
+	control_watch_folder(control); /* before the socket is looked for: one that appears in between is seen */
 	int r = open_socket(control, &control->commands, &control->commands_source, control_commands_readable);
 	if (r == 0)
 		r = open_socket(control, &control->events, &control->events_source, control_events_readable);
@@ -241,7 +281,7 @@ static int control_events_readable(sd_event_source *source, int descriptor, uint
 		}
 	} else if (control->ping_sent && wifi_reply_is(text, (size_t)length, "PONG")) {
 		control->ping_sent = false;
-		control_set_timer(control, control->environment->timing->ping);
+		control_set_ping(control);
 	}
 	control_unref(control);
 	return 0;
@@ -339,6 +379,14 @@ void wifi_control_reset(struct wifi_control *control) {
 		control_enter(control, CONTROL_CLOSED);
 }
 
+void wifi_control_watch(struct wifi_control *control, bool closely) {
+	if (control->closely == closely)
+		return;
+	control->closely = closely;
+	if (control->state == CONTROL_OPEN && !control->ping_sent)
+		control_set_ping(control);
+}
+
 bool wifi_control_is_open(const struct wifi_control *control) {
 	return control->state == CONTROL_OPEN;
 }
@@ -370,6 +418,7 @@ void wifi_control_free(struct wifi_control *control) {
 		return;
 	control_close_sockets(control);
 	control->timer = sd_event_source_disable_unref(control->timer);
+	control->folder = sd_event_source_disable_unref(control->folder);
 	control->state = CONTROL_CLOSED;
 	control->callbacks = (struct wifi_control_callbacks){ 0 };
 	control_unref(control);

@@ -3,8 +3,9 @@
  * event loop. Two connections: one for commands, one attached for events, so that a reply is never mistaken for an event.
  *
  * The daemon may start later, be killed or be restarted at any moment: `closed` is called, its socket is tried again until it
- * answers, then `opened`. Replies carry no number, so a reply that missed its deadline would be taken for the next command's:
- * after a missed deadline the connection is thrown away and opened anew. */
+ * answers, then `opened`. How soon its end is noticed depends on wifi_control_watch; its return is noticed at once. Replies carry
+ * no number, so a reply that missed its deadline would be taken for the next command's: after a missed deadline the connection is
+ * thrown away and opened anew. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,6 +36,9 @@ int wifi_control_new(struct wifi_control **ret, sd_event *event, const char *pat
                      const struct wifi_control_callbacks *callbacks, void *context);
 void wifi_control_free(struct wifi_control *control);
 
+/* Whether the daemon's radio is in use, so that its end must be noticed within a second. Not at first. Waking up each second for
+ * an idle radio would be most of what a waiting camera does. */
+void wifi_control_watch(struct wifi_control *control, bool closely);
 bool wifi_control_is_open(const struct wifi_control *control);
 
 /* Sends a command, or queues it behind the one that waits for its reply. reply may be NULL: the answer is not wanted. The command

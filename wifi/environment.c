@@ -9,6 +9,7 @@ const struct wifi_timing wifi_timing_default = {
 	.open = WIFI_MILLISECONDS(4000),
 	.command = WIFI_MILLISECONDS(5000),
 	.ping = WIFI_MILLISECONDS(1000),
+	.idle_ping = WIFI_MILLISECONDS(20000),
 	.access_point_start = WIFI_MILLISECONDS(12000),
 	.access_point_stop = WIFI_MILLISECONDS(6000),
 	.join = WIFI_MILLISECONDS(20000),

@@ -22,8 +22,10 @@ struct wifi_timing {
 	/* A daemon answers from its event loop in well under a millisecond, unless it waits for the driver: hostapd's ENABLE was
 	 * seen to take 1.75 s on an emulated processor, with everything behind it in the queue. */
 	uint64_t command;
-	/* A daemon that was killed is noticed at the next ping at the latest. */
+	/* A daemon that was killed is noticed at the next ping at the latest: this often while its radio is in use ... */
 	uint64_t ping;
+	/* ... and this often while it is not. A daemon that is back is noticed at once all the same: its socket appears. */
+	uint64_t idle_ping;
 	/* From access_point_start to beaconing, hostapd's own restart included. The handover's companion gives up after its join
 	 * deadline, so this must be shorter. */
 	uint64_t access_point_start;

@@ -311,6 +311,7 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 	const struct wifi_timing *timing = s->environment->timing;
 	s->state = state;
 	s->reason = reason;
+	wifi_control_watch(s->control, state != STATION_OFF);
 	if (state != STATION_JOINING)
 		s->rescan = sd_event_source_disable_unref(s->rescan);
 	switch (state) {

@@ -336,6 +336,33 @@ static void test_killed_while_up(void **state) {
 	fixture_stop(&f);
 }
 
+/* An idle radio wakes nobody up; a hostapd that was restarted meanwhile is noticed all the same, because its interface is up. */
+static void test_idle(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	wait_tidy(&f);
+	unsigned before = f.fake.pings;
+	uint64_t end_us = now_us() + 10 * fake_timing.ping;
+	while (now_us() < end_us)
+		assert_true(sd_event_run(f.event, 10000) >= 0);
+	assert_true(f.fake.pings <= before + 1); /* one may have been on its way */
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 1);
+	before = f.fake.pings;
+	RUN_UNTIL(&f, f.fake.pings >= before + 3);
+	access_point_stop(f.ap);
+	RUN_UNTIL(&f, f.offs == 1);
+
+	fake_kill(&f.fake);
+	f.port.up = true; /* the new hostapd brings it up */
+	fake_restart(&f.fake);
+	RUN_UNTIL(&f, !f.port.up && f.fake.psk[0]);
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups == 2);
+	fixture_stop(&f);
+}
+
 static void test_went_down_on_its_own(void **state) {
 	(void)state;
 	static const char *const lines[] = { "<3>AP-DISABLED ", "<3>INTERFACE-DISABLED ", "<3>CTRL-EVENT-TERMINATING " };
@@ -504,6 +531,7 @@ int main(void) {
 		cmocka_unit_test(test_every_fault_while_starting),
 		cmocka_unit_test(test_every_fault_while_stopping),
 		cmocka_unit_test(test_killed_while_up),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_went_down_on_its_own),
 		cmocka_unit_test(test_foreign_enabled),
 		cmocka_unit_test(test_never_enables),

@@ -17,6 +17,7 @@ const struct wifi_timing fake_timing = {
 	.open = WIFI_MILLISECONDS(300),
 	.command = WIFI_MILLISECONDS(200),
 	.ping = WIFI_MILLISECONDS(20),
+	.idle_ping = WIFI_MILLISECONDS(60000), /* never, as far as a test goes */
 	.access_point_start = WIFI_MILLISECONDS(2000),
 	.access_point_stop = WIFI_MILLISECONDS(1500),
 	.join = WIFI_MILLISECONDS(2000),
@@ -188,6 +189,7 @@ static int readable(sd_event_source *source, int descriptor, uint32_t events, vo
 		return 0;
 	}
 	if (strcmp(command, "PING") == 0) {
+		fake->pings++;
 		reply(fake, &from, from_length, "PONG\n", 5);
 		return 0;
 	}

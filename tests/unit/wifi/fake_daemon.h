@@ -45,7 +45,7 @@ struct fake_daemon {
 	socklen_t monitor_length, late_to_length;
 
 	/* Commands other than ATTACH, PING and DETACH are counted; the one with this number meets the fault. */
-	unsigned commands, fault_at;
+	unsigned commands, fault_at, pings;
 	enum fake_fault fault;
 	bool fault_met;
 	enum fake_air air;
