@@ -63,6 +63,18 @@ static void connect_ends(struct air *air, struct controller *central, struct con
 	                     central->dial.latency, central->dial.timeout);
 }
 
+/* "The Link Layer in the Connection State shall have at most one connection to another Link Layer in the Connection State" (Core 5.0, volume
+ * 6, part B 1.1), under whatever address. Linux 6.1 takes a second one for the first, and its memory suffers. */
+static bool are_connected(const struct air *air, const struct controller *a, const struct controller *b) {
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		const struct connection_end *end = air->connection[i].end;
+
+		if ((end[0].controller == a && end[1].controller == b) || (end[0].controller == b && end[1].controller == a))
+			return true;
+	}
+	return false;
+}
+
 static bool wants(const struct controller *central, const struct address *address) {
 	return central->dial.enabled &&
 	       (central->dial.accept_list ? controller_accepts(central, address) : same_address(&central->dial.peer, address));
@@ -83,7 +95,7 @@ static void send_advert(struct air *air, struct controller *advertiser) {
 				controller_report(other, ADVERT_SCAN_RESPONSE, &from, advertiser->advert.scan_response,
 				                  advertiser->advert.scan_response_length);
 		}
-		if (type == ADVERT_CONNECTABLE && wants(other, &from)) {
+		if (type == ADVERT_CONNECTABLE && wants(other, &from) && !are_connected(air, other, advertiser)) {
 			connect_ends(air, other, advertiser);
 			return; /* a connection ends legacy advertising */
 		}

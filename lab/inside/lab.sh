@@ -130,7 +130,7 @@ lab_end() {
 	done
 	dmesg >"$LAB_ARTIFACTS/kernel.log"
 	if [ "$status" != 0 ]; then
-		for name in "${lab_order[@]}"; do
+		for name in $(printf '%s\n' "${lab_order[@]}" | awk '!seen[$0]++'); do
 			case $name in cap-*) continue ;; esac
 			[ -s "$LAB_ARTIFACTS/$name.log" ] && echo "--- $name.log" && tail -n 12 "$LAB_ARTIFACTS/$name.log"
 		done

@@ -20,6 +20,22 @@ RECORDINGS = 3
 class RealCamera:
     """cam-recorder and cam-radiod on a bus of their own."""
 
+    RECORDER = "[camera]\nserial = TEST-0042\n[video]\nsource = test\nwidth = 320\nheight = 180\nframerate = 10\n"
+    made = None
+
+    @classmethod
+    def _recordings(cls):
+        """The state of a recorder with some recordings. Made once, because it takes as long as all the rest."""
+        if not cls.made:
+            cls.made = tempfile.TemporaryDirectory(prefix="lanyard-made-")
+            config = os.path.join(cls.made.name, "recorder.conf")
+            with open(config, "w") as file:
+                file.write(cls.RECORDER)
+            subprocess.run([cls._program("cam-recorder"), "--config", config, "--state", os.path.join(cls.made.name, "state"),
+                            "--make", str(RECORDINGS), "--seconds", "4"],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return os.path.join(cls.made.name, "state")
+
     def __init__(self, folder):
         self.folder = folder
         self.link = os.path.join(folder, "link")
@@ -29,10 +45,9 @@ class RealCamera:
         self.address = self.bus.stdout.readline().decode().strip()
         self.environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.address)
         self.recorder_state = os.path.join(folder, "recorder")
-        subprocess.run([self._program("cam-recorder"), "--state", self.recorder_state, "--make", str(RECORDINGS), "--seconds", "4"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.copytree(self._recordings(), self.recorder_state)
         with open(os.path.join(folder, "recorder.conf"), "w") as file:
-            file.write("[camera]\nserial = TEST-0042\n[video]\nsource = test\nwidth = 320\nheight = 180\nframerate = 10\n")
+            file.write(self.RECORDER)
         with open(os.path.join(folder, "radio.conf"), "w") as file:
             file.write("[camera]\nserial = TEST-0042\nmodel = Test camera\n[policy]\nrecord_stop = yes\n"
                        f"[test]\nlink_socket = {self.link}\nbuttons = {self.buttons}\n")
