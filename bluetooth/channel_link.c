@@ -2,12 +2,15 @@
 
 #include <assert.h>
 #include <bluetooth/bluetooth.h>
+#include <bluetooth/hci.h>
+#include <bluetooth/hci_lib.h>
 #include <bluetooth/l2cap.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,4 +218,24 @@ void link_dial_free(struct link_dial *d) {
 		return;
 	connecting_free(d->connecting);
 	free(d);
+}
+
+bool link_stands(unsigned adapter, const struct link_peer *peer) {
+	enum { CONNECTIONS = 32 }; /* more than any controller has */
+	union {
+		struct hci_conn_list_req request;
+		uint8_t room[sizeof(struct hci_conn_list_req) + CONNECTIONS * sizeof(struct hci_conn_info)];
+	} list;
+	int file = bluetooth_socket(SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
+	bool stands = false;
+	if (file < 0)
+		return false;
+	memset(&list, 0, sizeof(list));
+	list.request.dev_id = (uint16_t)adapter;
+	list.request.conn_num = CONNECTIONS;
+	if (ioctl(file, HCIGETCONNLIST, &list) == 0)
+		for (size_t i = 0; i < list.request.conn_num && i < CONNECTIONS && !stands; i++)
+			stands = memcmp(&list.request.conn_info[i].bdaddr, peer->address, sizeof(peer->address)) == 0;
+	close(file);
+	return stands;
 }

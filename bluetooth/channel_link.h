@@ -6,6 +6,7 @@
  * encryption are the protocol's own (docs/protocol.md). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -45,5 +46,8 @@ void link_listener_free(struct link_listener *listener);
  * timeout, and only what was heard a moment ago. 0 or a negative errno. */
 int link_dial(struct link_dial **ret, sd_event *event, const uint8_t adapter_address[6], const struct link_peer *peer,
               uint64_t timeout_us, void (*done)(void *context, int file, size_t send_mtu, enum reason reason), void *context);
+/* Whether a radio connection to `peer` stands on adapter number `adapter` (0: hci0), with channels or without. False also when it
+ * cannot be told. */
+bool link_stands(unsigned adapter, const struct link_peer *peer);
 /* Cancels; `done` is not called. NULL is allowed. */
 void link_dial_free(struct link_dial *dial);

@@ -41,7 +41,7 @@ static void on_paired(void *context, enum reason reason) {
 	if (reason == REASON_OK) {
 		finder_stop(parts->finder);
 		recordings_clear(parts->recordings);
-		session_restart(parts->session);
+		session_restart(parts->session, pairer_peer(parts->pairer));
 	}
 	on_changed(companion);
 }

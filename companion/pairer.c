@@ -216,6 +216,10 @@ uint32_t pairer_code(const struct pairer *pairer) {
 	return pairer->code;
 }
 
+const struct link_peer *pairer_peer(const struct pairer *pairer) {
+	return &pairer->peer;
+}
+
 const char *pairer_camera(const struct pairer *pairer) {
 	return pairer->camera;
 }

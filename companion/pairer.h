@@ -38,7 +38,8 @@ void pairer_free(struct pairer *pairer);
  * attempt is under way; -ENETDOWN when the radio is not usable; or another negative errno. */
 int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer, const char *fingerprint);
 void pairer_cancel(struct pairer *pairer);
-/* As given to pairer_start. */
+/* As given to pairer_start, the last time. */
+const struct link_peer *pairer_peer(const struct pairer *pairer);
 const char *pairer_camera(const struct pairer *pairer);
 enum pairer_state pairer_state(const struct pairer *pairer);
 /* The person has read `code` from the camera. REASON_OK: it is ours, too. REASON_CODE_REJECTED: it is not, somebody may be in

@@ -118,6 +118,10 @@ int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_p
 	return 0;
 }
 
+bool radio_stands(struct radio *radio, const struct link_peer *peer) {
+	return radio->backend->operations->stands(radio->backend, peer);
+}
+
 void radio_dial_free(struct radio_dial *dial) {
 	if (!dial)
 		return;

@@ -43,5 +43,7 @@ void radio_unlisten(struct radio *radio, struct radio_listener *listener);
  * -ENETDOWN when the radio is not usable; or another negative errno. */
 int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer, uint64_t timeout_us,
                void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context);
+/* Whether a radio connection to this peer stands, so that a channel would be opened on it. */
+bool radio_stands(struct radio *radio, const struct link_peer *peer);
 /* Cancels: `done` is not called. NULL is allowed. */
 void radio_dial_free(struct radio_dial *dial);

@@ -17,6 +17,7 @@ struct radio_operations {
 	int (*dial)(struct radio_backend *backend, void **ret, const struct link_peer *peer, uint64_t timeout_us,
 	            void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context);
 	void (*cancel)(void *dial);
+	bool (*stands)(struct radio_backend *backend, const struct link_peer *peer);
 	void (*free)(struct radio_backend *backend);
 };
 

@@ -136,6 +136,13 @@ static int radio_bluez_dial(struct radio_backend *backend, void **ret, const str
 	                 context);
 }
 
+static bool radio_bluez_stands(struct radio_backend *backend, const struct link_peer *peer) {
+	struct radio_bluez *radio = (struct radio_bluez *)backend;
+	unsigned adapter;
+	return radio->adapter && adapter_is_ready(radio->adapter) && sscanf(adapter_path(radio->adapter), "/org/bluez/hci%u", &adapter) == 1 &&
+	       link_stands(adapter, peer);
+}
+
 static void radio_bluez_cancel(void *dial) {
 	link_dial_free(dial);
 }
@@ -151,6 +158,7 @@ static const struct radio_operations operations = {
 	.scan = radio_bluez_scan,
 	.dial = radio_bluez_dial,
 	.cancel = radio_bluez_cancel,
+	.stands = radio_bluez_stands,
 	.free = radio_bluez_free,
 };
 

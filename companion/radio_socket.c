@@ -54,6 +54,13 @@ static int on_dialled(sd_event_source *source, void *context) {
 	return 0;
 }
 
+/* Each channel is a connection of its own. */
+static bool radio_socket_stands(struct radio_backend *backend, const struct link_peer *peer) {
+	(void)backend;
+	(void)peer;
+	return false;
+}
+
 static void radio_socket_cancel(void *attempt) {
 	struct socket_dial *dial = attempt;
 	sd_event_source_disable_unref(dial->defer);
@@ -97,6 +104,7 @@ static const struct radio_operations operations = {
 	.scan = radio_socket_scan,
 	.dial = radio_socket_dial,
 	.cancel = radio_socket_cancel,
+	.stands = radio_socket_stands,
 	.free = radio_socket_free,
 };
 

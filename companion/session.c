@@ -54,6 +54,8 @@ struct session {
 	uint64_t ping_us, renew_us, retry_us, grace_us; /* absolute times; UINT64_MAX: never */
 	uint64_t entered_us[SESSION_STATES];            /* when each state was entered last */
 	unsigned failures;
+	struct link_peer met; /* the address under which the camera was last connected */
+	bool has_met;
 	enum keyring_slot test_slot; /* test link only: it has no hints, so the records are tried in turn */
 	struct hint_search hints[KEYRING_SLOTS];
 	bool has_camera;
@@ -212,6 +214,10 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 	session_note_try(session);
 	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
 	session->path->peer.address_type = sighting->address_type;
+	/* The camera may have changed its address while its last connection still stands. A second one would be to the same camera, whose
+	 * kernel takes the two for one (seen with Linux 6.1, which then corrupts its memory); a channel on the first is there at once. */
+	if (session->has_met && radio_stands(session->config.radio, &session->met))
+		session->path->peer = session->met;
 	int result = path_dial(session->path);
 	if (result >= 0) {
 		session_enter(session, SESSION_DIALLING);
@@ -258,6 +264,8 @@ static void session_went_live(struct session *session) {
 	if (session->path->hinted)
 		session_met(session);
 	session->path->slot = KEYRING_PROVEN;
+	session->met = session->path->peer;
+	session->has_met = true;
 	session->reason = REASON_OK;
 	session->failures = 0;
 	session->grace_us = UINT64_MAX;
@@ -545,8 +553,11 @@ void session_free(struct session *session) {
 	session_release(session);
 }
 
-void session_restart(struct session *session) {
+void session_restart(struct session *session, const struct link_peer *met) {
 	session_enter_handler(session);
+	session->has_met = met != NULL;
+	if (met)
+		session->met = *met;
 	bool was_live = session->state == SESSION_LIVE;
 	path_drop(session->path);
 	path_drop(session->next);

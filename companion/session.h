@@ -47,8 +47,8 @@ int session_new(struct session **ret, sd_event *event, const struct session_conf
                 const struct session_callbacks *callbacks, void *context);
 /* May be called inside any callback. Requests under way are not called back. NULL is allowed. */
 void session_free(struct session *session);
-/* The keyring has changed: ends what there is and begins anew. */
-void session_restart(struct session *session);
+/* The keyring has changed: ends what there is and begins anew. `met`: where the camera has just been paired, or NULL. */
+void session_restart(struct session *session, const struct link_peer *met);
 
 enum session_state session_state(const struct session *session);
 /* Why the last attempt or session ended, REASON_OK when it did not. */

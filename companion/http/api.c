@@ -222,7 +222,7 @@ static void handle_forget(struct api *api, struct http_request *request, const c
 	}
 	pairer_cancel(parts->pairer);
 	parts->pairing_reason = REASON_OK;
-	session_restart(parts->session);
+	session_restart(parts->session, NULL);
 	recordings_clear(parts->recordings);
 	http_reply_empty(request, MHD_HTTP_NO_CONTENT);
 }

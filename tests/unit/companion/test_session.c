@@ -33,6 +33,8 @@ struct radio_dial {
 
 static struct radio_dial *dialling;
 static unsigned dials;
+static uint8_t dialled;         /* first byte of the address that was dialled last */
+static uint8_t standing, where; /* of the address with a connection (0: none), and of the one that is heard */
 
 void radio_listen(struct radio *radio, struct radio_listener *listener) {
 	radio->listener = listener;
@@ -46,14 +48,19 @@ void radio_unlisten(struct radio *radio, struct radio_listener *listener) {
 int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer, uint64_t timeout_us,
                void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
 	(void)radio;
-	(void)peer;
 	(void)timeout_us;
 	struct radio_dial *dial = calloc(1, sizeof(*dial));
 	assert_non_null(dial);
 	*dial = (struct radio_dial){ done, context };
 	*ret = dialling = dial;
 	dials++;
+	dialled = peer->address[0];
 	return 0;
+}
+
+bool radio_stands(struct radio *radio, const struct link_peer *peer) {
+	(void)radio;
+	return standing && peer->address[0] == standing;
 }
 
 void radio_dial_free(struct radio_dial *dial) {
@@ -130,6 +137,7 @@ static int setup(void **state) {
 	struct pairing_record record = { .peer_name = "LY-1", .secret = { 1, 2, 3 } };
 	memset(&world, 0, sizeof(world));
 	dials = 0;
+	standing = where = 0;
 	strcpy(world.folder, "/tmp/session-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));
 	assert_int_equal(sd_event_new(&world.event), 0);
@@ -167,7 +175,7 @@ static bool advert(int64_t distance) {
 	struct hello_advert hello = { .type = HELLO_ADVERT_EXPECTED, .version_minimum = 1, .version_maximum = 1 };
 	pairing_hint(&world.camera_record, (uint64_t)time(NULL) / EPOCH_SECONDS + (uint64_t)distance, hello.id);
 	hello_advert_write(&hello, bytes);
-	const struct sighting sighting = { .rssi = -50, .service_data = bytes, .service_data_length = sizeof(bytes) };
+	const struct sighting sighting = { .address = { where }, .rssi = -50, .service_data = bytes, .service_data_length = sizeof(bytes) };
 	unsigned before = dials;
 	assert_non_null(world.radio.listener);
 	world.radio.listener->heard(world.radio.listener->context, &sighting, false);
@@ -284,6 +292,34 @@ static void test_beyond_a_day(void **state) {
 	assert_true(advert(90));
 }
 
+/* The camera has another address, but the connection to the one before still stands: there are never two. */
+static void test_one_connection(void **state) {
+	(void)state;
+	where = 1;
+	assert_true(advert(0));
+	assert_int_equal(dialled, 1);
+	camera_answers();
+	camera_leaves();
+	where = 2;
+	standing = 1;
+	assert_true(advert(0));
+	assert_int_equal(dialled, 1);
+	dial_fails();
+	standing = 0;
+	hear_until_answered(0);
+	assert_int_equal(dialled, 2);
+	camera_answers();
+	camera_leaves();
+	/* Of another camera, or before a pairing. */
+	standing = 1;
+	hear_until_answered(0);
+	assert_int_equal(dialled, 2);
+	/* A pairing was made over this one. */
+	session_restart(world.session, &(struct link_peer){ .address = { 1 } });
+	hear_until_answered(0);
+	assert_int_equal(dialled, 1);
+}
+
 int main(void) {
 	if (crypto_start() < 0)
 		return 1;
@@ -293,6 +329,7 @@ int main(void) {
 		TEST(test_wrong_clock),
 		TEST(test_played_again),
 		TEST(test_beyond_a_day),
+		TEST(test_one_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
