@@ -61,7 +61,7 @@ export function startDevServer(options = {}) {
 		addRecording({ started_us: nowUs() - (30 + i * 7) * hour, thumbnail: i % 3 > 0 });
 
 	const camera = {
-		serial: "LY-0042-7F3A", model: "Reference camera", fingerprint: "9f2c 11ab 77e0 4c1d 03be 5a92 e6f4 d081", recorder: "buffering", recording_id: null,
+		serial: "LY-0042-7F3A", model: "Reference camera", fingerprint: "9f2c-11ab-77e0-4c1d-03be-5a92-e6f4-d081", recorder: "buffering", recording_id: null,
 		free_bytes: 48_300_000_000, battery_percent: 78, firmware: "0.1.0",
 	};
 	const near = { id: "5e01aa77c2", name: "LY-0042-7F3A", rssi: -54, seen_ms: 300, pairing: true };
@@ -233,12 +233,18 @@ export function startDevServer(options = {}) {
 			changed();
 			return empty(204);
 		case "POST /api/pair": {
-			const { camera: wanted } = await bodyOf(request);
+			const { camera: wanted, fingerprint } = await bodyOf(request);
 			clear();
 			status.state = "pairing";
 			status.pairing = { camera: wanted, step: "connecting", code: null };
 			after(options.fast ? 50 : 900, () => { status.pairing = { ...status.pairing, step: "handshake" }; });
-			after(options.fast ? 100 : 1800, () => { status.pairing = { ...status.pairing, step: "compare", code: "042137" }; });
+			// The nearest has the key of its tag; a stranger's camera has another.
+			after(options.fast ? 100 : 1800, () => {
+				if (fingerprint && (wanted !== near.id || fingerprint !== camera.fingerprint))
+					pairingEnds("fingerprint-mismatch");
+				else
+					status.pairing = { ...status.pairing, step: fingerprint ? "confirmed" : "compare", code: "042137" };
+			});
 			changed();
 			return empty(202);
 		}

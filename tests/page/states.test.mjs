@@ -27,6 +27,31 @@ async function visit(context, size, options = {}, work) {
 	}
 }
 
+/** Web NFC as a phone has it: the test lays tags with window.layTag, and sees whether the antenna is on. */
+const withReader = { early: (page) => page.addInitScript(() => {
+	window.scans = [];
+	window.NDEFReader = class extends EventTarget {
+		async scan({ signal }) {
+			if (window.refuse)
+				throw new DOMException("refused", window.refuse);
+			window.scans.push({ reader: this, signal });
+		}
+	};
+	const view = (bytes) => new DataView(Uint8Array.from(bytes).buffer);
+	window.layTag = (...records) => {
+		const event = new Event("reading");
+		event.message = { records: records.map(({ recordType, data }) => ({ recordType, encoding: "utf-8", data: view(typeof data === "string" ? new TextEncoder().encode(data) : data) })) };
+		for (const { reader, signal } of window.scans)
+			if (!signal.aborted)
+				reader.dispatchEvent(event);
+	};
+	window.listening = () => window.scans.filter(({ signal }) => !signal.aborted).length;
+}) };
+const KEY = "9f2c11ab77e04c1d03be5a92e6f4d081".match(/../g).map((digits) => parseInt(digits, 16));
+const tagOf = (key) => [{ recordType: "text", data: "Lanyard One LY1-000042" }, { recordType: "url", data: "urn:lanyard:camera:LY1-000042" },
+	...(key ? [{ recordType: "lanyard.org:key", data: key }] : [])];
+const layTag = (page, records) => page.evaluate((tag) => window.layTag(...tag), records);
+
 const paired = { server: { paired: true } };
 const strip = (page) => page.getByRole("region", { name: "Camera", exact: true });
 const saysNowhere = async (page, text) => assert.equal(await page.getByText(text, { exact: true }).count(), 0, `"${text}" must not be said`);
@@ -76,6 +101,69 @@ describe("the page", { concurrency: 2 }, () => {
 			await server.control("confirm");
 			await page.getByText("Paired with LY-0042-7F3A.").waitFor();
 			await strip(page).getByText("Connected", { exact: true }).waitFor();
+		}));
+
+		test(`${at}: the camera in the hand, and no other, is paired`, (context) => visit(context, size, withReader, async ({ page, server }) => {
+			const touch = page.getByRole("region", { name: "The camera in your hand" });
+			await touch.getByText("Hold this phone to the camera's tag, and only that camera").waitFor();
+			await checkScreen(page, "touch");
+			await touch.getByRole("button", { name: "Touch the camera" }).click();
+			await touch.getByRole("button", { name: "Stop reading" }).waitFor();
+			await checkScreen(page, "touch waiting");
+			assert.equal(await page.evaluate(() => window.listening()), 1);
+			await layTag(page, tagOf(KEY));
+			await touch.getByText("LY1-000042").waitFor();
+			await touch.getByText("(Lanyard One)").waitFor();
+			assert.equal(await page.evaluate(() => window.listening()), 0, "the antenna is off again");
+			await checkScreen(page, "touched");
+			await server.control("press");
+			await page.getByRole("button", { name: "Pair with LY-0107-22C0" }).click();
+			await page.getByRole("alert").getByText("another key than the one you touched").waitFor();
+			await checkScreen(page, "another camera");
+			await server.control("press");
+			await page.getByRole("button", { name: "Pair with LY-0042-7F3A" }).click();
+			await page.getByText("It has the key of the camera that you touched.").waitFor();
+			assert.equal(await page.getByRole("button", { name: "They are the same" }).count(), 0, "nothing to answer at this end");
+			await checkScreen(page, "touched and confirmed");
+			await server.control("confirm");
+			await page.getByText("Paired with LY-0042-7F3A.").waitFor();
+		}));
+
+		test(`${at}: tags that are none, and a phone that may not read`, (context) => visit(context, size, withReader, async ({ page, server }) => {
+			const touch = page.getByRole("region", { name: "The camera in your hand" });
+			const again = touch.getByRole("button", { name: "Touch the camera" });
+			for (const [records, text] of [[[{ recordType: "url", data: "https://example.com/" }], "none of a camera"], [[], "no message on the tag"],
+				[[...tagOf(null), ...tagOf(null)], "is broken"], [[{ recordType: "url", data: "urn:lanyard:camera:<img src=x>" }], "is broken"]]) {
+				await again.click();
+				await touch.getByRole("button", { name: "Stop reading" }).waitFor();
+				await layTag(page, records);
+				await touch.getByText(text).waitFor();
+			}
+			await checkScreen(page, "no camera's tag");
+			for (const [name, text] of [["NotAllowedError", "may not read tags"], ["NotSupportedError", "NFC is off"]]) {
+				await page.evaluate((reason) => { window.refuse = reason; }, name);
+				await again.click();
+				await touch.getByText(text).waitFor();
+			}
+			await page.evaluate(() => { window.refuse = undefined; });
+			await again.click();
+			await touch.getByRole("button", { name: "Stop reading" }).click();
+			await again.waitFor();
+			assert.equal(await page.evaluate(() => window.listening()), 0);
+			// A tag without a key: the codes are compared.
+			await again.click();
+			await touch.getByRole("button", { name: "Stop reading" }).waitFor();
+			await layTag(page, tagOf(null));
+			await touch.getByText("compare the codes").waitFor();
+			await server.control("press");
+			await page.getByRole("button", { name: "Pair with LY-0042-7F3A" }).click();
+			await page.getByRole("button", { name: "They are the same" }).waitFor();
+		}));
+
+		test(`${at}: without Web NFC nothing speaks of tags`, (context) => visit(context, size, {}, async ({ page }) => {
+			await page.getByRole("heading", { name: "Cameras near you" }).waitFor();
+			assert.equal(await page.getByRole("button", { name: /Touch/ }).count(), 0);
+			await saysNowhere(page, "The camera in your hand");
 		}));
 
 		for (const [reason, text] of [["code-rejected", "The codes were not confirmed."], ["pairing-expired", "The pairing window has ended."], ["commitment-mismatch", "someone may be in between"]])
@@ -288,7 +376,7 @@ describe("the page", { concurrency: 2 }, () => {
 
 		test(`${at}: the camera's particulars, and forgetting it`, (context) => visit(context, size, paired, async ({ page, server }) => {
 			await page.getByRole("button", { name: "LY-0042-7F3A" }).click();
-			await page.getByText("9f2c 11ab").waitFor();
+			await page.getByText("9f2c-11ab").waitFor();
 			await checkScreen(page, "this camera");
 			await page.getByRole("button", { name: "Forget this camera" }).click();
 			await checkScreen(page, "are you sure");

@@ -72,7 +72,8 @@ export const LIVE_URL = "/api/live";
 
 export const scan = (): Promise<Response> => call("POST", "/api/scan");
 export const stopScan = (): Promise<Response> => call("DELETE", "/api/scan");
-export const pair = (camera: string): Promise<Response> => call("POST", "/api/pair", { camera });
+/** fingerprint: of the one camera that is accepted, or null. */
+export const pair = (camera: string, fingerprint: string | null): Promise<Response> => call("POST", "/api/pair", { camera, fingerprint });
 export const confirmPairing = (code: string): Promise<Response> => call("POST", "/api/pair/confirm", { code });
 export const stopPairing = (): Promise<Response> => call("DELETE", "/api/pair");
 export const forget = (): Promise<Response> => call("POST", "/api/forget");

@@ -8,6 +8,8 @@ const local: Readonly<Record<string, string>> = {
 	"format-unsupported": "This browser cannot play this recording's format.",
 	"cut-off": "The recording stopped arriving before its end.",
 	"live-ended": "The camera ended the live view.",
+	"nfc-denied": "This browser may not read tags. Allow NFC for this page in the browser's settings.",
+	"nfc-unavailable": "Tags cannot be read: NFC is off, or this phone has none.",
 	"position-denied": "This browser may not read the position. Allow it in the browser's settings, or type it.",
 	"position-unavailable": "The position could not be found. Move to open sky, or type it.",
 };

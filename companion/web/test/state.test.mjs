@@ -6,6 +6,7 @@ import { CHANNEL_CLOSED, START_MS, channelNext } from "../src/state/channel.ts";
 import { draftErrors, draftOf, parsePlace, sameDraft, tagOf } from "../src/state/draft.ts";
 import { pairingOutcome } from "../src/state/pairing.ts";
 import { groupByDay, matches, merge, refresh } from "../src/state/recordings.ts";
+import { readTag } from "../src/state/tag.ts";
 import { address, parseRoute } from "../src/route.ts";
 import { playerCommand, wantsKey } from "../src/player/keys.ts";
 
@@ -167,4 +168,28 @@ test("keys", () => {
 	assert.ok(!wantsKey("INPUT", "range", "ArrowLeft"));
 	assert.ok(wantsKey("BUTTON", null, " "));
 	assert.ok(!wantsKey("BUTTON", null, "ArrowLeft"));
+});
+
+const bytes = (...parts) => new DataView(Uint8Array.from(parts.flatMap((part) => typeof part === "string" ? [...new TextEncoder().encode(part)] : part)).buffer);
+const url = (text) => ({ recordType: "url", data: bytes(text) });
+const words = (text, encoding = "utf-8") => ({ recordType: "text", encoding, data: bytes(text) });
+const key = (length = 16) => ({ recordType: "lanyard.org:key", data: bytes(Array.from({ length }, (_, i) => i * 17)) });
+
+test("a camera's tag says serial, model and key", () => {
+	const camera = url("urn:lanyard:camera:LY1-000042");
+	assert.deepEqual(readTag([words("Lanyard One LY1-000042"), camera, key()]),
+		{ serial: "LY1-000042", model: "Lanyard One", fingerprint: "0011-2233-4455-6677-8899-aabb-ccdd-eeff" });
+	assert.deepEqual(readTag([camera]), { serial: "LY1-000042", model: null, fingerprint: null });
+	assert.equal(readTag([words("<b> LY1-000042"), camera]).model, null);
+	assert.equal(readTag([words("Lanyard One LY1-000042", "utf-16"), camera]).model, null);
+	assert.deepEqual(readTag([url("https://example.com/"), { recordType: "smart-poster" }, camera]).serial, "LY1-000042");
+});
+
+test("a tag that anybody wrote is no camera's", () => {
+	const camera = url("urn:lanyard:camera:S1");
+	for (const [reason, ...records] of [["tag-empty"], ["tag-empty", { recordType: "empty" }], ["tag-foreign", url("https://example.com/")], ["tag-foreign", words("S1")],
+		["ndef-malformed", camera, url("urn:lanyard:camera:S2")], ["ndef-malformed", camera, key(), key()], ["ndef-malformed", camera, key(15)],
+		["ndef-malformed", camera, { recordType: "lanyard.org:key" }], ["ndef-malformed", key()], ["ndef-malformed", url("urn:lanyard:camera:")],
+		["ndef-malformed", url("urn:lanyard:camera:S 1")], ["ndef-malformed", url(`urn:lanyard:camera:${"S".repeat(33)}`)], ["ndef-malformed", url("urn:lanyard:camera:=1")]])
+		assert.equal(readTag(records), reason);
 });

@@ -8,8 +8,10 @@ import { sentence } from "../problem.ts";
 import { address } from "../route.ts";
 import { PAIRING_STEPS } from "../state/pairing.ts";
 import { attempt, link, outcome } from "../store.ts";
+import { touched } from "../touch.ts";
 import { ButtonsDrawing, LeftIcon, SignalBars } from "./icons.tsx";
 import { Heading, Spinner, Steps, Trouble, type StepState } from "./parts.tsx";
+import { Touch } from "./touch.tsx";
 
 function Near(props: { readonly camera: NearCamera; readonly disabled: boolean }): JSX.Element {
 	const { camera } = props;
@@ -23,7 +25,7 @@ function Near(props: { readonly camera: NearCamera; readonly disabled: boolean }
 				<span class="quiet">{bars === null ? "In range" : capital(signalWord(camera.rssi))}</span>
 			</div>
 			<button type="button" class="button primary" disabled={props.disabled} aria-label={`Pair with ${name}`}
-				onClick={() => { outcome.value = null; void attempt(() => api.pair(camera.id)); }}>
+				onClick={() => { outcome.value = null; void attempt(() => api.pair(camera.id, touched.value?.fingerprint ?? null)); }}>
 				Pair
 			</button>
 		</li>
@@ -55,7 +57,9 @@ function Progress(props: { readonly pairing: Pairing; readonly name: string }): 
 						<p class="quiet">
 							{pairing.step === "compare"
 								? "If they are the same, say so here and press Event on the camera. If not, somebody may be in between."
-								: "If it shows other digits after all, press Function there, or stop here."}
+								: touched.value?.fingerprint
+									? "It has the key of the camera that you touched. If it shows other digits, press Function there: somebody else is pairing with it."
+									: "If it shows other digits after all, press Function there, or stop here."}
 						</p>
 					</div>
 				)}
@@ -112,6 +116,7 @@ export function PairScreen(props: { readonly status: Status; readonly focus: boo
 				</Trouble>
 			)}
 			{status.bluetooth !== "ready" && <Trouble title="Bluetooth is not available">{sentence(status.bluetooth)}</Trouble>}
+			<Touch paired={status.camera} />
 			<div class="pair-columns">
 				<section class="card how" aria-labelledby="how-title">
 					<ButtonsDrawing />
