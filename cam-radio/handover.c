@@ -528,13 +528,13 @@ void handover_stop(struct handover *h, handover_answered answered, void *context
 		answered(context, REASON_OK, NULL);
 		return;
 	}
+	struct waiting replaced = h->next.waiting;
+	start_wipe(&h->next); /* the last word counts, also when an earlier stop still waits */
+	answer(&replaced, REASON_CANCELLED, NULL);
 	if (h->stopped.answered) {
 		answered(context, REASON_BUSY, NULL);
 		return;
 	}
-	struct waiting replaced = h->next.waiting;
-	start_wipe(&h->next);
-	answer(&replaced, REASON_CANCELLED, NULL);
 	h->stopped = (struct waiting){ .answered = answered, .context = context };
 	begin_stopping(h, REASON_OK);
 }

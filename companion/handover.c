@@ -298,6 +298,8 @@ static void on_station_joined(void *context, unsigned index, const uint8_t addre
 
 static void on_station_off(void *context, enum reason reason) {
 	struct handover *handover = context;
+	if (!handover->station_on)
+		return; /* of a handover that was given up: none of the later one's affair */
 	handover->station_on = false;
 	if (handover_is_closing(handover))
 		handover_closed_if_done(handover);

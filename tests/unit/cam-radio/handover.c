@@ -542,6 +542,13 @@ static void test_start_then_stop(void **state) {
 	struct answer other = { 0 };
 	handover_stop(f->handover, on_answer, &other);
 	assert_int_equal(other.reason, REASON_BUSY);
+	/* Stop, start, stop: what was asked for in between does not begin either. */
+	struct answer between = { 0 };
+	handover_start_access_point(f->handover, false, on_answer, &between);
+	other = (struct answer){ 0 };
+	handover_stop(f->handover, on_answer, &other);
+	assert_int_equal(other.reason, REASON_BUSY);
+	assert_int_equal(between.reason, REASON_CANCELLED);
 	say_off(f, REASON_OK);
 	assert_int_equal(f->stop.reason, REASON_OK);
 	assert_int_equal(mode(f), lanyard_WifiMode_WIFI_OFF);
