@@ -39,6 +39,16 @@ bool x25519(uint8_t shared[X25519_SIZE], const uint8_t secret[X25519_SIZE], cons
 /* RFC 7748 encoding below 2^255 - 19, bit 255 clear, and not one of the low-order points. */
 bool x25519_key_is_valid(const uint8_t public[X25519_SIZE]) MUST_CHECK;
 
+/* Ed25519 (RFC 8032). A seed is 32 random bytes. */
+#define ED25519_SEED_SIZE 32
+#define ED25519_PUBLIC_SIZE 32
+#define ED25519_SIGNATURE_SIZE 64
+void ed25519_public(uint8_t public[ED25519_PUBLIC_SIZE], const uint8_t seed[ED25519_SEED_SIZE]);
+void ed25519_sign(uint8_t signature[ED25519_SIGNATURE_SIZE], const void *bytes, size_t length,
+                  const uint8_t seed[ED25519_SEED_SIZE]);
+bool ed25519_verify(const uint8_t signature[ED25519_SIGNATURE_SIZE], const void *bytes, size_t length,
+                    const uint8_t public[ED25519_PUBLIC_SIZE]) MUST_CHECK;
+
 /* AES-256-GCM. A context holds one expanded key and is not shared between threads. `out` may equal `in`. */
 struct gcm;
 int gcm_new(struct gcm **ret, const uint8_t key[AES256_KEY_SIZE]) MUST_CHECK;

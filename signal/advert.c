@@ -104,7 +104,11 @@ bool advert_decode(const struct advert_keys *keys, const uint8_t bytes[ADVERT_SI
 	uint8_t plaintext[PLAINTEXT_SIZE], tag[TAG_SIZE];
 	advert_crypt(keys, bytes + 1, bytes + 1 + TAG_SIZE, plaintext);
 	advert_tag(keys, plaintext, tag);
-	return bytes_equal_secret(tag, bytes + 1, TAG_SIZE) && call_read(plaintext, ret_call);
+	if (!bytes_equal_secret(tag, bytes + 1, TAG_SIZE) || !call_read(plaintext, ret_call))
+		return false;
+	if (ret_call->type == ADVERT_SLATE)
+		ret_call->slate.epoch = keys->epoch;
+	return true;
 }
 
 static void slate_hash(const uint8_t camera_key[ADVERT_KEY_SIZE], const char *label, uint64_t epoch, const void *rest,
@@ -132,7 +136,7 @@ static void slate_seal(struct slate_call *call, const uint8_t camera_key[ADVERT_
 
 void slate_make(struct slate_call *ret, const uint8_t camera_key[ADVERT_KEY_SIZE], uint64_t epoch, uint16_t counter,
                 int8_t tx_power) {
-	struct slate_call call = { .counter = counter, .tx_power = tx_power };
+	struct slate_call call = { .counter = counter, .tx_power = tx_power, .epoch = epoch };
 	slate_seal(&call, camera_key, epoch);
 	*ret = call;
 }

@@ -25,12 +25,13 @@
 #include "base/file.h"
 
 #define DISK_FILES 16
-#define DISK_CONTENT 512
+#define DISK_CONTENT 1024
 #define DISK_CHANGES 32
 
 struct disk_file {
 	uint8_t content[DISK_CONTENT], synced[DISK_CONTENT];
 	size_t length, synced_length;
+	size_t kept; /* opened for appending: what was synced before that no power cut takes away */
 	bool is_synced;
 };
 
@@ -106,12 +107,19 @@ static inline int disk_open(void *context, int folder, const char *name, int fla
 	if (result < 0)
 		return result;
 	int *existing = disk_find(disk_now(disk), name);
+	if (existing && (flags & O_APPEND)) {
+		if (disk->file[*existing].is_synced)
+			disk->file[*existing].kept = disk->file[*existing].length;
+		return 100 + *existing;
+	}
 	if (existing) {
 		assert_true(flags & O_TRUNC);
-		disk->file[*existing].length = 0;
+		disk->file[*existing].length = disk->file[*existing].kept = 0;
 		disk->file[*existing].is_synced = false;
 		return 100 + *existing;
 	}
+	if (!(flags & O_CREAT))
+		return -ENOENT;
 	assert_true((flags & O_CREAT) && disk->files < DISK_FILES);
 	int file = disk->files++;
 	disk->file[file] = (struct disk_file){ .is_synced = true };
@@ -247,14 +255,16 @@ static inline void disk_materialise(const struct power_cut *disk, const char *na
 		memcpy(bytes, file->synced, length);
 		break;
 	case LOSS_EMPTY:
-		length = 0;
+		length = file->kept;
+		memcpy(bytes, file->content, length);
 		break;
 	case LOSS_HALF:
-		length /= 2;
+		length = file->kept + (length - file->kept) / 2;
 		memcpy(bytes, file->content, length);
 		break;
 	case LOSS_ZEROS:
 	case LOSS_KINDS:
+		memcpy(bytes, file->content, file->kept);
 		break;
 	}
 	int out = openat(disk->folder, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
