@@ -55,6 +55,8 @@
 	X(CAMERA_NOT_FOUND, 83, "camera-not-found", "No such camera is near. Switch it on and move closer.") \
 	X(CONNECT_FAILED, 84, "connect-failed", "The camera was seen but did not accept a connection.") \
 	X(SCAN_REFUSED, 85, "scan-refused", "The Bluetooth service refused to scan. It is tried again on its own.") \
+	X(RADIO_OFF, 86, "radio-off", "The agency's policy has switched this camera's radios off.") \
+	X(RADIO_SILENT, 87, "radio-silent", "The agency's policy keeps this camera's radios silent: it only listens.") \
 	/* wi-fi handover */ \
 	X(WIFI_GONE, 100, "wifi-gone", "The Wi-Fi service is not running or its control socket is missing.") \
 	X(AP_REFUSED, 101, "ap-refused", "The Wi-Fi service refused the access point's settings.") \

@@ -21,6 +21,7 @@ enum adapter_state {
 	ADAPTER_POWERING,   /* asked for power */
 	ADAPTER_PAUSING,    /* something failed; searches again after a pause */
 	ADAPTER_READY,
+	ADAPTER_OFF, /* as it is to be */
 };
 
 struct adapter {
@@ -28,6 +29,8 @@ struct adapter {
 	sd_bus *bus;
 	const struct adapter_callbacks *callbacks;
 	void *context;
+
+	bool keep_off;
 
 	/* Wanted: by address, or by the last part of the object's path. */
 	bool by_address;
@@ -80,7 +83,10 @@ static void visit_interface(void *context, const char *path, const char *interfa
 }
 
 static void enter_found(struct adapter *a) {
-	enter_state(a, a->path[0] == '\0' ? ADAPTER_ABSENT : a->powered ? ADAPTER_READY : ADAPTER_POWERING);
+	enter_state(a, a->path[0] == '\0'          ? ADAPTER_ABSENT
+	               : a->powered == a->keep_off ? ADAPTER_POWERING
+	               : a->keep_off               ? ADAPTER_OFF
+	                                           : ADAPTER_READY);
 }
 
 static int on_objects(sd_bus_message *answer, void *context, sd_bus_error *error) {
@@ -126,12 +132,12 @@ static int on_power_answer(sd_bus_message *answer, void *context, sd_bus_error *
 	if (sd_bus_message_is_method_error(answer, NULL)) {
 		if (!a->logged_failure)
 			log_reason(LOG_LEVEL_WARNING, "bluetooth", REASON_ADAPTER_GONE,
-			           "adapter %s cannot be switched on (%s); tried again", a->path,
+			           "adapter %s cannot be switched %s (%s); tried again", a->path, a->keep_off ? "off" : "on",
 			           sd_bus_message_get_error(answer)->name);
 		a->logged_failure = true;
 		enter_state(a, ADAPTER_PAUSING);
-	} else if (a->powered) {
-		enter_state(a, ADAPTER_READY);
+	} else if (a->powered != a->keep_off) {
+		enter_state(a, a->keep_off ? ADAPTER_OFF : ADAPTER_READY);
 	} else if (start_pause(a) < 0) {
 		/* The change of the property is still to come; if it does not, the search after this pause tells. */
 		enter_state(a, ADAPTER_PAUSING);
@@ -140,14 +146,14 @@ static int on_power_answer(sd_bus_message *answer, void *context, sd_bus_error *
 }
 
 static int enter_powering(struct adapter *a) {
-	return bluez_set_boolean(a->bus, a->path, BLUEZ_ADAPTER, "Powered", true, &a->call, on_power_answer, a);
+	return bluez_set_boolean(a->bus, a->path, BLUEZ_ADAPTER, "Powered", !a->keep_off, &a->call, on_power_answer, a);
 }
 
 /* -------------------------------------------------------------------------------------------------------------------- states */
 
 /* Last thing a caller does: the adapter may be gone afterwards. */
 static void tell_lost(struct adapter *a, enum reason reason) {
-	if (a->told_lost)
+	if (a->told_lost || a->keep_off)
 		return;
 	a->told_lost = true;
 	log_reason(LOG_LEVEL_WARNING, "bluetooth", reason, "adapter %s is not usable", a->wanted_name);
@@ -178,6 +184,11 @@ static void enter_state(struct adapter *a, enum adapter_state state) {
 		return;
 	case ADAPTER_READY:
 		tell_ready(a);
+		return;
+	case ADAPTER_OFF:
+		log_line(LOG_LEVEL_INFO, "bluetooth", "adapter %s is off", a->path);
+		backoff_reset(&a->backoff);
+		a->logged_failure = false;
 		return;
 	case ADAPTER_SEARCHING:
 		r = enter_searching(a);
@@ -252,10 +263,13 @@ static int on_changed(sd_bus_message *message, void *context, sd_bus_error *erro
 	if (sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
 	    bluez_read_properties(message, table, ELEMENTS(table)) < 0 || !seen)
 		return 0;
-	if (a->state == ADAPTER_READY && !a->powered)
+	bool right = a->powered != a->keep_off;
+	if (a->state == ADAPTER_READY && !right)
 		enter_state(a, ADAPTER_PAUSING);
-	else if ((a->state == ADAPTER_POWERING || a->state == ADAPTER_PAUSING) && a->powered)
-		enter_state(a, ADAPTER_READY);
+	else if (a->state == ADAPTER_OFF && !right)
+		enter_state(a, ADAPTER_POWERING);
+	else if ((a->state == ADAPTER_POWERING || a->state == ADAPTER_PAUSING) && right)
+		enter_state(a, a->keep_off ? ADAPTER_OFF : ADAPTER_READY);
 	return 0;
 }
 
@@ -301,12 +315,16 @@ static int set_wanted(struct adapter *a, const char *name) {
 	return 0;
 }
 
-int adapter_new(struct adapter **ret, sd_bus *bus, const char *name, const struct adapter_callbacks *callbacks, void *context) {
-	assert(ret && bus && sd_bus_get_event(bus) && name && callbacks && callbacks->ready && callbacks->lost);
+/* callbacks: NULL to keep it off. */
+static int make(struct adapter **ret, sd_bus *bus, const char *name, const struct adapter_callbacks *callbacks, void *context) {
 	struct adapter *a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	*a = (struct adapter){ .bus = sd_bus_ref(bus), .callbacks = callbacks, .context = context, .state = ADAPTER_SEARCHING };
+	*a = (struct adapter){ .bus = sd_bus_ref(bus),
+		               .callbacks = callbacks,
+		               .context = context,
+		               .keep_off = !callbacks,
+		               .state = ADAPTER_SEARCHING };
 	int r = set_wanted(a, name);
 	if (r >= 0)
 		r = watch_bluetoothd(a);
@@ -318,6 +336,16 @@ int adapter_new(struct adapter **ret, sd_bus *bus, const char *name, const struc
 	}
 	*ret = a;
 	return 0;
+}
+
+int adapter_new(struct adapter **ret, sd_bus *bus, const char *name, const struct adapter_callbacks *callbacks, void *context) {
+	assert(ret && bus && sd_bus_get_event(bus) && name && callbacks && callbacks->ready && callbacks->lost);
+	return make(ret, bus, name, callbacks, context);
+}
+
+int adapter_new_off(struct adapter **ret, sd_bus *bus, const char *name) {
+	assert(ret && bus && sd_bus_get_event(bus) && name);
+	return make(ret, bus, name, NULL, NULL);
 }
 
 void adapter_free(struct adapter *a) {

@@ -22,7 +22,9 @@ struct adapter_callbacks {
 /* `name`: "hci0", or an address "00:11:22:33:44:55". The bus (system bus, attached to its event loop) outlives the adapter, and
  * so do the callbacks. 0, -EINVAL for another kind of name, or a negative errno. */
 int adapter_new(struct adapter **ret, sd_bus *bus, const char *name, const struct adapter_callbacks *callbacks, void *context);
-/* Leaves it powered. NULL is allowed. */
+/* The same, the other way round: whoever switches it on, it is switched off again at once. Nothing is ever told. */
+int adapter_new_off(struct adapter **ret, sd_bus *bus, const char *name);
+/* Leaves it as it is. NULL is allowed. */
 void adapter_free(struct adapter *adapter);
 bool adapter_is_ready(const struct adapter *adapter);
 /* Public address, least significant byte first, for binding sockets; valid while ready. */

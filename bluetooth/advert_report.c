@@ -19,13 +19,24 @@ bool advert_reports_start(struct advert_reports *reports, const uint8_t *packet,
 	return true;
 }
 
+/* The extended report's bits, which in a legacy report are a number (7.7.65.2 and 7.7.65.13). */
+static uint8_t read_event(struct reader *r, bool extended) {
+	static const uint8_t legacy[] = { ADVERT_CONNECTABLE | ADVERT_SCANNABLE, ADVERT_CONNECTABLE | ADVERT_DIRECTED,
+		                          ADVERT_SCANNABLE, 0, ADVERT_SCAN_RESPONSE };
+	uint8_t type = reader_u8(r);
+	if (!extended)
+		return type < ELEMENTS(legacy) ? legacy[type] : 0;
+	reader_take(r, 1);
+	return type & (ADVERT_CONNECTABLE | ADVERT_SCANNABLE | ADVERT_DIRECTED | ADVERT_SCAN_RESPONSE);
+}
+
 bool advert_reports_next(struct advert_reports *reports, struct advert_report *ret) {
 	struct reader *r = &reports->reader;
 	if (reports->left == 0)
 		return false;
 	reports->left--;
 	struct advert_report report = { .rssi = 127 };
-	reader_take(r, reports->extended ? 2 : 1); /* event type */
+	report.event = read_event(r, reports->extended);
 	report.address_type = reader_u8(r);
 	reader_copy(r, report.address, sizeof(report.address));
 	if (reports->extended) {

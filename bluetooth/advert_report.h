@@ -8,7 +8,10 @@
 
 #include "base/bytes.h"
 
+enum advert_event { ADVERT_CONNECTABLE = 0x01, ADVERT_SCANNABLE = 0x02, ADVERT_DIRECTED = 0x04, ADVERT_SCAN_RESPONSE = 0x08 };
+
 struct advert_report {
+	uint8_t event;      /* advert_event bits, of legacy reports too */
 	uint8_t address[6]; /* least significant byte first */
 	uint8_t address_type;
 	int8_t rssi;         /* dBm; 127 when unknown */

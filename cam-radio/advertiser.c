@@ -9,25 +9,53 @@
 #include "pairing/hello_advert.h"
 #include "pairing/limits.h"
 
-/* The clock may be set while we wait for the epoch's end (by the companion, by NTP): looked at again at the latest after this. */
+/* The clock may be set while we wait for the epoch's end (by the companion, by NTP): looked at again at the latest after this. A
+ * camera that says Slate is recording and awake anyway. */
 #define LOOK_US (30 * SECOND_US)
+#define LOOK_SLATE_US (5 * SECOND_US)
+/* A new payload lets whoever hears it tell how far the clocks are apart (slate/resolve.h). */
+#define SLATE_SECONDS 60
 
 enum advertised { NOTHING, PAIRING, EXPECTED };
 
-struct advertiser {
-	sd_event *event;
-	struct radio *radio;
-	const struct random_source *random;
-	unsigned epoch_s;
-	struct deadline *deadline;
-
-	enum advertised advertised;
-	const struct pairing_record *expected;
-	uint64_t epoch;                     /* of the hint that is on the air */
-	uint8_t hint[HELLO_ADVERT_ID_SIZE]; /* the same */
+/* Whose adverts may be linked with each other: those of the same moment in both. */
+struct air_epoch {
+	uint64_t hint, slate;
 };
 
-static void put_on_air(struct advertiser *a, enum hello_advert_type type, const uint8_t id[HELLO_ADVERT_ID_SIZE]) {
+struct advertiser {
+	sd_event *event;
+	struct advertiser_config config;
+	struct deadline *deadline;
+	struct advertiser_wishes wishes;
+
+	bool has_air;         /* `air` is known: the address in use belongs to it */
+	struct air_epoch air; /* in which something was on the air last */
+	enum advertised advertised;
+	uint8_t hint[HELLO_ADVERT_ID_SIZE]; /* on the air */
+	bool slate;
+	uint64_t slate_s; /* when it began to say so */
+};
+
+static uint64_t clock_s(void) {
+	time_t now = time(NULL);
+	return now > 0 ? (uint64_t)now : 0;
+}
+
+/* Before anything is said: in another epoch than what was said last, it is said from another address. */
+static void enter_epoch(struct advertiser *a, uint64_t now_s) {
+	struct air_epoch air = { now_s / a->config.epoch_s, now_s / ADVERT_EPOCH_SECONDS };
+	if (a->has_air && air.hint == a->air.hint && air.slate == a->air.slate)
+		return;
+	a->has_air = true;
+	a->air = air;
+	radio_renew(a->config.radio);
+	/* The pairing window's mark is random, and lasts as long as the window: it is said anew, from the new address. */
+	a->advertised = NOTHING;
+	a->slate = false;
+}
+
+static void say_hello(struct advertiser *a, enum hello_advert_type type, const uint8_t id[HELLO_ADVERT_ID_SIZE]) {
 	struct hello_advert hello = {
 		.type = type,
 		.version_minimum = PROTOCOL_VERSION_MINIMUM,
@@ -36,59 +64,83 @@ static void put_on_air(struct advertiser *a, enum hello_advert_type type, const 
 	memcpy(hello.id, id, sizeof(hello.id));
 	struct advert_content content = { .connectable = true, .service_data_length = HELLO_ADVERT_SIZE };
 	hello_advert_write(&hello, content.service_data);
-	radio_advertise(a->radio, &content);
+	radio_advertise(a->config.radio, &content);
 }
 
-/* Address and hint change together, because the advert is registered anew (design: lab.md, "registering again after the timer").
- */
-static void refresh_hint(struct advertiser *a) {
-	time_t now = time(NULL);
-	uint64_t second = now > 0 ? (uint64_t)now : 0, epoch = second / a->epoch_s;
-	uint8_t hint[HELLO_ADVERT_ID_SIZE];
-	pairing_hint(a->expected, epoch, hint);
-	if (a->advertised != EXPECTED || epoch != a->epoch || memcmp(hint, a->hint, sizeof(hint)) != 0) {
-		a->advertised = EXPECTED;
-		a->epoch = epoch;
-		memcpy(a->hint, hint, sizeof(hint));
-		put_on_air(a, HELLO_ADVERT_EXPECTED, hint);
-	}
-	uint64_t left_us = (a->epoch_s - second % a->epoch_s) * SECOND_US;
-	deadline_set(a->deadline, loop_now_us(a->event) + (left_us < LOOK_US ? left_us : LOOK_US));
-}
-
-static void on_deadline(void *context, uint64_t now_us) {
-	(void)now_us;
-	struct advertiser *a = context;
-	if (a->advertised == EXPECTED)
-		refresh_hint(a);
-}
-
-void advertiser_update(struct advertiser *a, bool inviting, const struct pairing_record *expected) {
-	a->expected = expected;
-	if (inviting) {
-		deadline_set(a->deadline, UINT64_MAX);
+static void refresh_hello(struct advertiser *a) {
+	uint8_t id[HELLO_ADVERT_ID_SIZE];
+	if (a->wishes.inviting) {
 		if (a->advertised == PAIRING)
 			return;
-		uint8_t id[HELLO_ADVERT_ID_SIZE];
-		a->random->fill(a->random->context, id, sizeof(id));
+		a->config.random->fill(a->config.random->context, id, sizeof(id));
 		a->advertised = PAIRING;
-		put_on_air(a, HELLO_ADVERT_PAIRING, id);
-	} else if (expected) {
-		refresh_hint(a);
+		say_hello(a, HELLO_ADVERT_PAIRING, id);
+	} else if (a->wishes.expected) {
+		pairing_hint(a->wishes.expected, a->air.hint, id);
+		if (a->advertised == EXPECTED && memcmp(id, a->hint, sizeof(id)) == 0)
+			return;
+		a->advertised = EXPECTED;
+		memcpy(a->hint, id, sizeof(id));
+		say_hello(a, HELLO_ADVERT_EXPECTED, id);
 	} else {
-		deadline_set(a->deadline, UINT64_MAX);
 		if (a->advertised != NOTHING)
-			radio_advertise(a->radio, NULL);
+			radio_advertise(a->config.radio, NULL);
 		a->advertised = NOTHING;
 	}
 }
 
-int advertiser_new(struct advertiser **ret, sd_event *event, struct radio *radio, const struct random_source *random,
-                   unsigned epoch_s) {
+static void refresh_slate(struct advertiser *a, uint64_t now_s) {
+	struct advert_content content = { .company = a->config.company, .manufacturer_data_length = ADVERT_SIZE };
+	if (a->slate && a->wishes.slate && now_s >= a->slate_s && now_s - a->slate_s < SLATE_SECONDS)
+		return;
+	if (a->wishes.slate && a->config.slate(a->config.context, now_s, content.manufacturer_data)) {
+		a->slate = true;
+		a->slate_s = now_s;
+		radio_beacon(a->config.radio, &content);
+		return;
+	}
+	if (a->slate)
+		radio_beacon(a->config.radio, NULL);
+	a->slate = false;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+	return a < b ? a : b;
+}
+
+static void refresh(struct advertiser *a) {
+	uint64_t now_s = clock_s();
+	bool wanted = a->wishes.inviting || a->wishes.expected || a->wishes.slate;
+	/* The pairing window stays as it is over the end of an epoch: whoever pairs would lose the camera in the middle. */
+	if (wanted && !(a->advertised == PAIRING && a->wishes.inviting && !a->wishes.slate && !a->slate))
+		enter_epoch(a, now_s);
+	refresh_hello(a);
+	refresh_slate(a, now_s);
+	if (!a->wishes.slate && (!a->wishes.expected || a->wishes.inviting)) {
+		deadline_set(a->deadline, UINT64_MAX);
+		return;
+	}
+	uint64_t wait_us = least((a->config.epoch_s - now_s % a->config.epoch_s) * SECOND_US,
+	                         (ADVERT_EPOCH_SECONDS - now_s % ADVERT_EPOCH_SECONDS) * SECOND_US);
+	wait_us = least(wait_us, a->wishes.slate ? LOOK_SLATE_US : LOOK_US);
+	deadline_set(a->deadline, loop_now_us(a->event) + wait_us);
+}
+
+static void on_deadline(void *context, uint64_t now_us) {
+	(void)now_us;
+	refresh(context);
+}
+
+void advertiser_update(struct advertiser *a, const struct advertiser_wishes *wishes) {
+	a->wishes = *wishes;
+	refresh(a);
+}
+
+int advertiser_new(struct advertiser **ret, sd_event *event, const struct advertiser_config *config) {
 	struct advertiser *a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	*a = (struct advertiser){ .event = event, .radio = radio, .random = random, .epoch_s = epoch_s };
+	*a = (struct advertiser){ .event = event, .config = *config };
 	int result = deadline_new(&a->deadline, event, on_deadline, a);
 	if (result < 0) {
 		free(a);

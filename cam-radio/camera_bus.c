@@ -143,6 +143,18 @@ static int on_forget(sd_bus_message *message, void *context, sd_bus_error *error
 	return sd_bus_reply_method_return(message, NULL);
 }
 
+static int on_slate_head(sd_bus_message *message, void *context, sd_bus_error *error) {
+	struct camera_bus *camera = context;
+	char head[SLATE_HEAD_TEXT] = "";
+	enum reason reason = camera->callbacks->slate_head(camera->context, head);
+	if (reason != REASON_OK) {
+		char name[64];
+		error_name(reason, name, sizeof(name));
+		return sd_bus_error_set(error, name, reason_sentence(reason));
+	}
+	return sd_bus_reply_method_return(message, "s", head);
+}
+
 static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_PROPERTY("Serial", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -161,6 +173,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("IndicatorLights", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Sounds", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	/* Unprivileged for sd-bus, which would let callers with the daemon's own user in: check_root decides. */
+	SD_BUS_METHOD_WITH_NAMES("SlateHead", NULL, , "s", SD_BUS_PARAM(head), on_slate_head, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Forget", NULL, NULL, on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_NAMES("Feedback", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),
 	SD_BUS_VTABLE_END,

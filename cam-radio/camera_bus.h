@@ -6,12 +6,15 @@
 #include "base/reason.h"
 #include "cam-radio/feedback.h"
 #include "cam-radio/status.h"
+#include "slate/log.h"
 
 struct camera_bus;
 
 struct camera_bus_callbacks {
 	/* root asks to forget the companion. REASON_OK once that is durable. */
 	enum reason (*forget)(void *context);
+	/* The signed head of the log of sightings, one line. */
+	enum reason (*slate_head)(void *context, char ret[SLATE_HEAD_TEXT]);
 };
 
 /* Exports the object; camera_bus_publish makes it reachable. status and callbacks outlive it. 0 or a negative errno. */

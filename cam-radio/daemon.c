@@ -25,6 +25,7 @@
 #include "cam-radio/requests.h"
 #include "cam-radio/services.h"
 #include "cam-radio/signal_listener.h"
+#include "cam-radio/slate.h"
 #include "cam-radio/status.h"
 
 #define TIME_SYNCHRONIZED "/run/systemd/timesync/synchronized"
@@ -50,10 +51,18 @@ struct daemon {
 	struct advertiser *advertiser;
 	struct buttons *buttons;
 	struct signal_listener *signals;
+	struct slate *slate;
 
 	bool holding; /* both buttons are down */
 	enum lamp_pattern lamp;
 };
+
+/* Why nothing may be sent, or REASON_OK. */
+static enum reason radios_policy(const struct daemon *d) {
+	if (!d->settings->bluetooth_enabled)
+		return REASON_RADIO_OFF;
+	return d->settings->silent ? REASON_RADIO_SILENT : REASON_OK;
+}
 
 /* --- what is shown: properties, lamp, advert --- */
 
@@ -134,9 +143,16 @@ static void show(struct daemon *d) {
 	show_text(d, &d->status.recorder, recorder_state_name(d->recorder), "Recorder");
 	show_companion(d);
 	show_lamp(d);
-	radio_listen(d->radio, signal_listener_wants(d->signals));
-	advertiser_update(d->advertiser, pairing_window_is_inviting(d->window),
-	                  d->status.session ? NULL : keyring_companion(d->keyring));
+	slate_set_recording(d->slate, recorder_state(d->recorder) == lanyard_RecorderState_RECORDER_EVENT
+	                                      ? recorder_current_id(d->recorder)
+	                                      : "");
+	radio_listen(d->radio, signal_listener_wants(d->signals) || slate_is_on(d->slate));
+	const struct advertiser_wishes nothing = { .inviting = false }, wishes = {
+		.inviting = pairing_window_is_inviting(d->window),
+		.expected = d->status.session ? NULL : keyring_companion(d->keyring),
+		.slate = slate_is_on(d->slate),
+	};
+	advertiser_update(d->advertiser, radios_policy(d) == REASON_OK ? &wishes : &nothing);
 }
 
 static void feedback(struct daemon *d, enum feedback_kind kind, const char *text) {
@@ -155,6 +171,10 @@ static void on_gate(void *context, enum button_gate_result result) {
 		feedback(d, FEEDBACK_HOLDING, "Keep both buttons pressed.");
 		break;
 	case BUTTON_GATE_OPEN:
+		if (radios_policy(d) != REASON_OK) {
+			feedback(d, FEEDBACK_FAILED, reason_sentence(radios_policy(d)));
+			break;
+		}
 		pairing_window_open(d->window, loop_now_us(d->event));
 		break;
 	case BUTTON_GATE_FAILED:
@@ -298,12 +318,30 @@ static void on_accepted(void *context, int file, size_t packet_limit, const stru
 
 static void on_radio_state(void *context, enum reason reason) {
 	struct daemon *d = context;
+	if (reason == REASON_OK)
+		reason = radios_policy(d); /* usable, as far as it is to be used */
 	show_text(d, &d->status.bluetooth, reason == REASON_OK ? "ready" : reason_code(reason), "Bluetooth");
 }
 
-static void on_heard(void *context, const uint8_t address[6], const uint8_t *bytes) {
+static void on_heard(void *context, const uint8_t address[6], int8_t rssi, const uint8_t *bytes) {
 	struct daemon *d = context;
-	signal_listener_hear(d->signals, address, bytes);
+	signal_listener_hear(d->signals, address, rssi, bytes);
+}
+
+static void on_slate(void *context, const struct slate_call *call, int8_t rssi) {
+	struct daemon *d = context;
+	slate_hear(d->slate, call, rssi);
+}
+
+static bool on_say_slate(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) {
+	struct daemon *d = context;
+	struct advert_call call = { .type = ADVERT_SLATE };
+	struct advert_keys keys;
+	if (!slate_say(d->slate, now_s, &call.slate) || !signal_listener_keys(d->signals, call.slate.epoch, &keys))
+		return false;
+	advert_encode(&keys, &call, out);
+	wipe(&keys, sizeof(keys));
+	return true;
 }
 
 static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .heard = on_heard, .state = on_radio_state };
@@ -379,7 +417,16 @@ static enum reason on_forget(void *context) {
 	return REASON_OK;
 }
 
-static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget };
+static enum reason on_slate_head(void *context, char ret[SLATE_HEAD_TEXT]) {
+	struct daemon *d = context;
+	struct slate_head head;
+	int result = slate_head(d->slate, &head);
+	if (result == 0)
+		slate_head_print(&head, ret);
+	return result == 0 ? REASON_OK : result == -ENOENT ? REASON_NOT_FOUND : REASON_STORE_FAILED;
+}
+
+static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget, .slate_head = on_slate_head };
 
 /* The system has one clock, whatever this daemon is built of. */
 static bool clock_was_set;
@@ -443,6 +490,7 @@ static int build_requests(struct daemon *d) {
 		.settings = d->settings,
 		.recorder = d->recorder,
 		.handover = d->handover,
+		.slate = d->slate,
 		.counters = &d->status.counters,
 		.preferences = &d->status.preferences,
 		.layer = file_layer_system(),
@@ -467,10 +515,26 @@ static int build_links(struct daemon *d) {
 
 static int build_radio(struct daemon *d, sd_bus *bus) {
 	const struct settings *s = d->settings;
-	int result = *s->link_socket
-	                     ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
-	                     : radio_bluetooth_new(&d->radio, bus, s->adapter, (uint16_t)s->signal_company, &radio_handlers, d);
-	return result < 0 ? result : advertiser_new(&d->advertiser, d->event, d->radio, random_system(), s->epoch_s);
+	const struct radio_bluetooth_config config = {
+		.adapter = s->adapter,
+		.company = (uint16_t)s->signal_company,
+		.silent = s->silent,
+		.random = random_system(),
+	};
+	int result = *s->link_socket        ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
+	             : s->bluetooth_enabled ? radio_bluetooth_new(&d->radio, bus, &config, &radio_handlers, d)
+	                                    : radio_off_new(&d->radio, bus, s->adapter, &radio_handlers, d);
+	if (result < 0)
+		return result;
+	const struct advertiser_config advertiser = {
+		.radio = d->radio,
+		.random = random_system(),
+		.epoch_s = s->epoch_s,
+		.company = (uint16_t)s->signal_company,
+		.slate = on_say_slate,
+		.context = d,
+	};
+	return advertiser_new(&d->advertiser, d->event, &advertiser);
 }
 
 static int build_signals(struct daemon *d) {
@@ -481,8 +545,22 @@ static int build_signals(struct daemon *d) {
 		.layer = file_layer_system(),
 		.folder = keyring_folder(d->keyring),
 		.clock = signal_clock,
+		.slate = on_slate,
+		.context = d,
 	};
 	return signal_listener_new(&d->signals, d->event, &config);
+}
+
+static int build_slate(struct daemon *d) {
+	const struct slate_config config = {
+		.settings = d->settings,
+		.layer = file_layer_system(),
+		.random = random_system(),
+		.folder = keyring_folder(d->keyring),
+		.static_secret = keyring_keys(d->keyring)->secret,
+		.clock = signal_clock,
+	};
+	return slate_new(&d->slate, d->event, &config);
 }
 
 static int build_buttons(struct daemon *d) {
@@ -504,6 +582,8 @@ static int build(struct daemon *d, sd_bus *bus, const char *state, const char *i
 		result = recorder_new(&d->recorder, bus, instance, &recorder_handlers, d);
 	if (result >= 0)
 		result = build_wifi(d);
+	if (result >= 0)
+		result = build_slate(d);
 	if (result >= 0)
 		result = build_requests(d);
 	if (result >= 0)
@@ -560,6 +640,7 @@ void daemon_free(struct daemon *d) {
 	events_free(d->events);
 	requests_free(d->requests);
 	signal_listener_free(d->signals);
+	slate_free(d->slate);
 	handover_free(d->handover);
 	wifi_port_free(d->wifi_port);
 	recorder_free(d->recorder);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/ear.h"
+#include "bluetooth/fresh_address.h"
 #include "bluetooth/passive_scan.h"
 #include "bluetooth/peers.h"
 #include "cam-radio/deadline.h"
@@ -23,16 +24,23 @@
 #define EAR_BUFFER (4 * 1024 * 1024)
 #define EAR_BATCH 64
 
+/* Advertised side by side. */
+enum advert_kind { ADVERT_KIND_CONNECTABLE, ADVERT_KIND_BEACON, ADVERT_KINDS };
+
 struct radio_bluetooth {
 	struct radio radio;
 	sd_event *event;
 	struct adapter *adapter;
 	struct peers *peers;
 	struct link_listener *listener;
-	struct advert *advert;
+	struct advert_content wanted[ADVERT_KINDS];
+	bool is_wanted[ADVERT_KINDS];
+	struct advert *advert[ADVERT_KINDS];
+	struct fresh_address *fresh; /* under way: nothing is advertised, and nothing heard */
+	bool needs_fresh;            /* as soon as the adapter is ready */
 	struct deadline *retry;
 	bool logged_failure;
-	uint16_t company;
+	struct radio_bluetooth_config config;
 	bool listening; /* for adverts */
 	struct passive_scan *scan;
 	struct ear *ear;
@@ -41,6 +49,12 @@ struct radio_bluetooth {
 };
 
 static void start_listening(struct radio_bluetooth *r);
+
+static void refresh_adverts(struct radio_bluetooth *r) {
+	for (size_t i = 0; i < ADVERT_KINDS; i++)
+		if (r->advert[i])
+			advert_refresh(r->advert[i]);
+}
 
 static void on_accepted(void *context, int file, size_t send_mtu, const struct link_peer *peer) {
 	struct radio_bluetooth *r = context;
@@ -51,8 +65,7 @@ static void on_accepted(void *context, int file, size_t send_mtu, const struct l
 		return;
 	}
 	/* A connection ends the advertising set that it answered; others must be able to connect meanwhile. */
-	if (r->advert)
-		advert_refresh(r->advert);
+	refresh_adverts(r);
 	r->callbacks->accepted(r->context, file, send_mtu, peer);
 }
 
@@ -73,6 +86,8 @@ static const struct link_listener_callbacks listener_handlers = { .accepted = on
 
 static void start_listening(struct radio_bluetooth *r) {
 	stop_listening(r);
+	if (r->config.silent)
+		return; /* accepting a connection is an answer */
 	int result = link_listener_new(&r->listener, r->event, adapter_address(r->adapter), &listener_handlers, r);
 	if (result < 0) {
 		if (!r->logged_failure)
@@ -89,7 +104,7 @@ static void start_listening(struct radio_bluetooth *r) {
 
 static void on_advert(void *context, const struct advert_report *report, const uint8_t *data) {
 	struct radio_bluetooth *r = context;
-	r->callbacks->heard(r->context, report->address, data);
+	r->callbacks->heard(r->context, report->address, report->rssi, data);
 }
 
 static void stop_hearing(struct radio_bluetooth *r) {
@@ -110,7 +125,7 @@ static const struct ear_callbacks ear_handlers = { .heard = on_advert, .failed =
 
 /* The adapter is ready. */
 static void start_hearing(struct radio_bluetooth *r) {
-	struct ear_config config = { .company = r->company,
+	struct ear_config config = { .company = r->config.company,
 		                     .header = ADVERT_HEADER,
 		                     .length = ADVERT_SIZE,
 		                     .batch = EAR_BATCH,
@@ -136,8 +151,65 @@ static void bluetooth_listen(struct radio *radio, bool on) {
 	r->listening = on;
 	if (!on)
 		stop_hearing(r);
-	else if (adapter_is_ready(r->adapter))
+	else if (adapter_is_ready(r->adapter) && !r->fresh)
 		start_hearing(r);
+}
+
+/* --- what is advertised --- */
+
+static void withdraw(struct radio_bluetooth *r, enum advert_kind kind) {
+	advert_free(r->advert[kind]);
+	r->advert[kind] = NULL;
+}
+
+/* Brings the air into line with what is wanted there. */
+static void put_on_air(struct radio_bluetooth *r, enum advert_kind kind) {
+	struct advert **advert = &r->advert[kind];
+	if (r->fresh || r->needs_fresh)
+		return; /* when that is done */
+	if (!r->is_wanted[kind]) {
+		withdraw(r, kind);
+		return;
+	}
+	int result = *advert ? advert_set(*advert, &r->wanted[kind]) : advert_new(advert, r->adapter, &r->wanted[kind]);
+	if (result < 0)
+		log_line(LOG_LEVEL_ERROR, "bluetooth", "no advertisement: %s", strerror(-result));
+}
+
+static void on_fresh(void *context, int result) {
+	struct radio_bluetooth *r = context;
+	fresh_address_free(r->fresh);
+	r->fresh = NULL;
+	if (result < 0) /* then the kernel's timer decides about the address */
+		log_line(LOG_LEVEL_WARNING, "bluetooth", "the address is not renewed: %s", strerror(-result));
+	for (enum advert_kind kind = 0; kind < ADVERT_KINDS; kind++)
+		put_on_air(r, kind);
+	if (r->listening && adapter_is_ready(r->adapter))
+		start_hearing(r);
+}
+
+static void start_fresh(struct radio_bluetooth *r) {
+	unsigned index = 0;
+	r->needs_fresh = false;
+	fresh_address_free(r->fresh);
+	r->fresh = NULL;
+	int result = sscanf(adapter_path(r->adapter), "/org/bluez/hci%u", &index) == 1 ? 0 : -ENODEV;
+	if (result == 0)
+		result = fresh_address_new(&r->fresh, r->event, index, r->config.random, on_fresh, r);
+	if (result < 0)
+		on_fresh(r, result);
+}
+
+static void bluetooth_renew(struct radio *radio) {
+	struct radio_bluetooth *r = (struct radio_bluetooth *)radio;
+	for (enum advert_kind kind = 0; kind < ADVERT_KINDS; kind++) {
+		r->is_wanted[kind] = false;
+		withdraw(r, kind);
+	}
+	stop_hearing(r);
+	r->needs_fresh = true;
+	if (adapter_is_ready(r->adapter))
+		start_fresh(r);
 }
 
 static void on_retry(void *context, uint64_t now_us) {
@@ -150,31 +222,41 @@ static void on_retry(void *context, uint64_t now_us) {
 static void on_ready(void *context) {
 	struct radio_bluetooth *r = context;
 	start_listening(r);
-	if (r->advert)
-		advert_refresh(r->advert);
-	if (r->listening)
-		start_hearing(r);
+	if (r->needs_fresh) {
+		start_fresh(r);
+	} else {
+		refresh_adverts(r);
+		if (r->listening)
+			start_hearing(r);
+	}
 	r->callbacks->state(r->context, REASON_OK);
 }
 
 static void on_lost(void *context, enum reason reason) {
 	struct radio_bluetooth *r = context;
 	stop_listening(r);
+	r->needs_fresh = r->needs_fresh || r->fresh;
+	fresh_address_free(r->fresh);
+	r->fresh = NULL;
 	r->callbacks->state(r->context, reason);
 }
 
 static const struct adapter_callbacks adapter_handlers = { .ready = on_ready, .lost = on_lost };
 
-static void bluetooth_advertise(struct radio *radio, const struct advert_content *content) {
+static void want(struct radio *radio, enum advert_kind kind, const struct advert_content *content) {
 	struct radio_bluetooth *r = (struct radio_bluetooth *)radio;
-	if (!content) {
-		advert_free(r->advert);
-		r->advert = NULL;
-		return;
-	}
-	int result = r->advert ? advert_set(r->advert, content) : advert_new(&r->advert, r->adapter, content);
-	if (result < 0)
-		log_line(LOG_LEVEL_ERROR, "bluetooth", "no advertisement: %s", strerror(-result));
+	r->is_wanted[kind] = content && !r->config.silent;
+	if (r->is_wanted[kind])
+		r->wanted[kind] = *content;
+	put_on_air(r, kind);
+}
+
+static void bluetooth_advertise(struct radio *radio, const struct advert_content *content) {
+	want(radio, ADVERT_KIND_CONNECTABLE, content);
+}
+
+static void bluetooth_beacon(struct radio *radio, const struct advert_content *content) {
+	want(radio, ADVERT_KIND_BEACON, content);
 }
 
 static void bluetooth_closed(struct radio *radio, const struct link_peer *peer, bool unwanted) {
@@ -186,7 +268,9 @@ static void bluetooth_closed(struct radio *radio, const struct link_peer *peer, 
 static void bluetooth_free(struct radio *radio) {
 	struct radio_bluetooth *r = (struct radio_bluetooth *)radio;
 	stop_hearing(r);
-	advert_free(r->advert);
+	fresh_address_free(r->fresh);
+	for (enum advert_kind kind = 0; kind < ADVERT_KINDS; kind++)
+		withdraw(r, kind);
 	link_listener_free(r->listener);
 	deadline_free(r->retry);
 	peers_free(r->peers);
@@ -196,12 +280,14 @@ static void bluetooth_free(struct radio *radio) {
 
 static const struct radio_operations operations = {
 	.advertise = bluetooth_advertise,
+	.beacon = bluetooth_beacon,
+	.renew = bluetooth_renew,
 	.closed = bluetooth_closed,
 	.listen = bluetooth_listen,
 	.free = bluetooth_free,
 };
 
-int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, uint16_t company,
+int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const struct radio_bluetooth_config *config,
                         const struct radio_callbacks *callbacks, void *context) {
 	struct radio_bluetooth *r = calloc(1, sizeof(*r));
 	if (!r)
@@ -209,13 +295,13 @@ int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const char *adapter, ui
 	*r = (struct radio_bluetooth){
 		.radio.operations = &operations,
 		.event = sd_bus_get_event(bus),
-		.company = company,
+		.config = *config,
 		.callbacks = callbacks,
 		.context = context,
 	};
 	int result = deadline_new(&r->retry, r->event, on_retry, r);
 	if (result >= 0)
-		result = adapter_new(&r->adapter, bus, adapter, &adapter_handlers, r);
+		result = adapter_new(&r->adapter, bus, config->adapter, &adapter_handlers, r);
 	if (result >= 0)
 		result = peers_new(&r->peers, r->adapter, LINGER_US);
 	if (result < 0) {

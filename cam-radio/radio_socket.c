@@ -36,6 +36,10 @@ static void socket_advertise(struct radio *radio, const struct advert_content *c
 	(void)radio, (void)content;
 }
 
+static void socket_renew(struct radio *radio) {
+	(void)radio;
+}
+
 static void socket_closed(struct radio *radio, const struct link_peer *peer, bool unwanted) {
 	(void)radio, (void)peer, (void)unwanted;
 }
@@ -53,6 +57,8 @@ static void socket_free(struct radio *radio) {
 
 static const struct radio_operations operations = {
 	.advertise = socket_advertise,
+	.beacon = socket_advertise,
+	.renew = socket_renew,
 	.closed = socket_closed,
 	.listen = socket_listen,
 	.free = socket_free,

@@ -70,6 +70,7 @@ void handle_clock(struct request *request, const lanyard_Request *message);
 void handle_location(struct request *request, const lanyard_Request *message);
 void handle_record(struct request *request, const lanyard_Request *message);
 void handle_config(struct request *request, const lanyard_Request *message);
+void handle_slate_head(struct request *request, const lanyard_Request *message);
 void handle_list(struct request *request, const lanyard_Request *message);
 void handle_thumbnail(struct request *request, const lanyard_Request *message);
 void handle_tag(struct request *request, const lanyard_Request *message);

@@ -25,6 +25,7 @@ static const struct request_kind kinds[] = {
 	{ lanyard_Request_location_tag, "location", true, false, handle_location },
 	{ lanyard_Request_record_tag, "record", true, false, handle_record },
 	{ lanyard_Request_config_tag, "config", true, false, handle_config },
+	{ lanyard_Request_slate_head_tag, "slate-head", false, false, handle_slate_head },
 	{ lanyard_Request_list_tag, "list", false, false, handle_list },
 	{ lanyard_Request_thumbnail_tag, "thumbnail", false, false, handle_thumbnail },
 	{ lanyard_Request_tag_tag, "tag", true, false, handle_tag },

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cam-radio/request.h"
 #include "cam-radio/requests.h"
+#include "cam-radio/slate.h"
 #include "pairing/limits.h"
 
 #define BATTERY_UNKNOWN 255
@@ -190,4 +191,29 @@ void handle_config(struct request *request, const lanyard_Request *message) {
 		                                                 on_video_height, request));
 	else
 		finish_config(request);
+}
+
+/* --- slate --- */
+
+void handle_slate_head(struct request *request, const lanyard_Request *message) {
+	(void)message;
+	lanyard_Response response = { .which_body = lanyard_Response_slate_head_tag };
+	lanyard_SlateHeadResponse *body = &response.body.slate_head;
+	struct slate_head head;
+	int result = slate_head(request_services(request)->slate, &head);
+	if (result < 0) {
+		request_answer(request, result == -ENOENT ? REASON_NOT_FOUND : REASON_STORE_FAILED, NULL);
+		return;
+	}
+	body->entries = head.entries;
+	body->time_us = head.time_us;
+	body->log_id.size = sizeof(head.log_id);
+	memcpy(body->log_id.bytes, head.log_id, sizeof(head.log_id));
+	body->chain.size = sizeof(head.chain);
+	memcpy(body->chain.bytes, head.chain, sizeof(head.chain));
+	body->public_key.size = sizeof(head.public_key);
+	memcpy(body->public_key.bytes, head.public_key, sizeof(head.public_key));
+	body->signature.size = sizeof(head.signature);
+	memcpy(body->signature.bytes, head.signature, sizeof(head.signature));
+	request_answer(request, REASON_OK, &response);
 }

@@ -5,6 +5,15 @@
 #include "cam-radio/handover.h"
 #include "cam-radio/request.h"
 
+/* No session lives where nothing may be sent; should there be one all the same, it brings up no Wi-Fi. */
+static bool is_refused_by_policy(struct request *request) {
+	const struct settings *settings = request_services(request)->settings;
+	if (settings->bluetooth_enabled && !settings->silent)
+		return false;
+	request_answer(request, settings->silent ? REASON_RADIO_SILENT : REASON_RADIO_OFF, NULL);
+	return true;
+}
+
 static void cancel_at_handover(struct request *request) {
 	handover_cancel(request_services(request)->handover, request);
 }
@@ -24,6 +33,8 @@ static void on_done(void *context, enum reason reason, const lanyard_AccessPoint
 
 void handle_access_point_start(struct request *request, const lanyard_Request *message) {
 	bool passphrase = false;
+	if (is_refused_by_policy(request))
+		return;
 	switch (message->body.access_point_start.form) {
 	case lanyard_WifiSecretForm_WIFI_SECRET_RAW_PSK:
 		break;
@@ -80,6 +91,8 @@ static int take_credentials(const lanyard_StationStart *body, struct wifi_creden
 void handle_station_start(struct request *request, const lanyard_Request *message) {
 	const lanyard_StationStart *body = &message->body.station_start;
 	struct handover_station station = { .port = (uint16_t)body->port };
+	if (is_refused_by_policy(request))
+		return;
 	if (take_credentials(body, &station.credentials) < 0 || body->address.size != 16 || !port_is_valid(body->port) ||
 	    body->media_psk.size != KEY_SIZE) {
 		wipe(&station, sizeof(station));

@@ -12,12 +12,14 @@
 
 struct recorder;
 struct handover;
+struct slate;
 
 struct services {
 	sd_event *event;
 	const struct settings *settings;
 	struct recorder *recorder;
 	struct handover *handover;
+	struct slate *slate;
 	struct counters *counters;
 
 	struct preferences *preferences;

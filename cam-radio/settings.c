@@ -17,7 +17,7 @@
 #define SIGNAL_COMPANY 0xffff
 
 struct texts {
-	char confirm[16];
+	char confirm[16], stealth[16];
 	char kinds[128], assigned[256], muted[256]; /* lists, separated by commas */
 };
 
@@ -47,7 +47,11 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "signal", "muted", CONFIG_TEXT, texts->muted, sizeof(texts->muted) },
 		{ "signal", "company", CONFIG_NUMBER, &s->signal_company, UINT16_MAX },
 		{ "signal", "clock_trusted", CONFIG_BOOLEAN, &s->clock_trusted, 0 },
+		{ "slate", "enabled", CONFIG_BOOLEAN, &s->slate_enabled, 0 },
+		{ "slate", "key", CONFIG_TEXT, s->slate_key, sizeof(s->slate_key) },
 		{ "pairing", "confirm", CONFIG_TEXT, texts->confirm, sizeof(texts->confirm) },
+		{ "policy", "bluetooth", CONFIG_BOOLEAN, &s->bluetooth_enabled, 0 },
+		{ "policy", "stealth", CONFIG_TEXT, texts->stealth, sizeof(texts->stealth) },
 		{ "policy", "clock", CONFIG_BOOLEAN, &s->may_set_clock, 0 },
 		{ "policy", "record_start", CONFIG_BOOLEAN, &s->may_start_recording, 0 },
 		{ "policy", "record_stop", CONFIG_BOOLEAN, &s->may_stop_recording, 0 },
@@ -101,6 +105,9 @@ static bool take_muted(struct settings *settings, const char *item) {
 static const char *read_signal(struct settings *s, struct texts *texts) {
 	if (s->signal_enabled && !*s->signal_keys)
 		return "[signal] enabled needs keys, the file of the agency's keys";
+	if (s->slate_enabled && (!*s->signal_keys || !*s->slate_key))
+		return "[slate] enabled needs key, the file of this camera's key, and [signal] keys, the file of the agency's "
+		       "keys";
 	if (!each_item(texts->kinds, take_kind, s))
 		return "[signal] kinds is a list of manual, light-bar, siren, vehicle-door, holster, energy-weapon, camera";
 	if (s->signal_kinds == 0)
@@ -134,6 +141,8 @@ static const char *settings_fault(const struct settings *s, const struct texts *
 		return "[wifi] idle_s must be at least 1";
 	if (strcmp(texts->confirm, "code") != 0)
 		return "[pairing] confirm must be \"code\": without certificates nothing else keeps a stranger out";
+	if (strcmp(texts->stealth, "off") != 0 && !s->silent)
+		return "[policy] stealth is off or silent";
 	if (s->epoch_s == 0)
 		return "[test] epoch_s must be at least 1";
 	if (*s->link_socket && (*s->adapter || *s->hostapd_control || *s->supplicant_control))
@@ -149,18 +158,20 @@ int settings_read(struct settings *ret, const char *path) {
 		.ap_frequency = 2437,
 		.idle_s = 60,
 		.signal_company = SIGNAL_COMPANY,
+		.bluetooth_enabled = true,
 		.may_start_recording = true,
 		.may_set_lights = true,
 		.may_set_sounds = true,
 		.epoch_s = EPOCH_SECONDS,
 	};
-	struct texts texts = { .confirm = "code" };
+	struct texts texts = { .confirm = "code", .stealth = "off" };
 	int result = read_file(&settings, &texts, path);
 	if (result < 0) {
 		if (result != -EINVAL) /* that one was told with its line */
 			log_line(LOG_LEVEL_ERROR, "config", "%s: %s", path, strerror(-result));
 		return result;
 	}
+	settings.silent = strcmp(texts.stealth, "silent") == 0;
 	const char *fault = settings_fault(&settings, &texts);
 	if (!fault)
 		fault = read_signal(&settings, &texts);

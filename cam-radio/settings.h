@@ -35,6 +35,12 @@ struct settings {
 	uint32_t signal_assigned[SIGNAL_ASSIGNED_LIMIT], signal_muted[SIGNAL_MUTED_LIMIT];
 	size_t signal_assigned_count, signal_muted_count;
 
+	bool slate_enabled;
+	char slate_key[SETTINGS_PATH_SIZE];
+
+	/* Radios, by policy. `silent`: nothing is sent on either. Bluetooth off: nothing is heard either, and no Wi-Fi. */
+	bool bluetooth_enabled, silent;
+
 	/* What the companion's user may do. */
 	bool may_set_clock, may_start_recording, may_stop_recording, may_set_lights, may_set_sounds, may_set_video_height;
 

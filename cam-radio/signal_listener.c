@@ -165,7 +165,7 @@ static bool is_hurried(struct signal_listener *l) {
 	return l->searches >= SEARCHES_PER_SECOND;
 }
 
-void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]) {
+void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], int8_t rssi, const uint8_t bytes[ADVERT_SIZE]) {
 	struct activation_situation situation = {
 		.bluetooth_enabled = true,
 		/* Once the recorder was asked, it is as good as recording: a second call would be told as a second start. */
@@ -184,6 +184,9 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], c
 		start(l, &call.signal, verdict == ACTIVATION_START);
 		break;
 	case ACTIVATION_SLATE:
+		if (l->config.slate)
+			l->config.slate(l->config.context, &call.slate, rssi);
+		break;
 	case ACTIVATION_REPEATED:
 		break;
 	case ACTIVATION_FORGED:
@@ -217,7 +220,7 @@ static int set_policy(struct signal_listener *l) {
 	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
 	bool trusted;
 	int r = 0;
-	if (s->signal_enabled)
+	if (s->signal_enabled || s->slate_enabled)
 		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys,
 		                    &policy.key_count);
 	if (r == 0)
@@ -250,6 +253,10 @@ void signal_listener_free(struct signal_listener *l) {
 	recorder_call_cancel(l->call);
 	activation_free(l->activation);
 	free(l);
+}
+
+bool signal_listener_keys(const struct signal_listener *l, uint64_t epoch, struct advert_keys *ret) {
+	return activation_keys(l->activation, epoch, ret);
 }
 
 bool signal_listener_wants(const struct signal_listener *l) {

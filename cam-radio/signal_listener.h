@@ -23,6 +23,9 @@ struct signal_listener_config {
 	int folder; /* where the memory of sequences is kept */
 	/* Seconds since 1970-01-01 UTC, and whether that is more than a guess. */
 	uint64_t (*clock)(bool *ret_trusted);
+	/* A Slate call whose tag is right. May be NULL. */
+	void (*slate)(void *context, const struct slate_call *call, int8_t rssi);
+	void *context;
 };
 
 /* Everything in the configuration outlives it. 0 or a negative errno: the keys cannot be read, or no memory. */
@@ -32,5 +35,8 @@ void signal_listener_free(struct signal_listener *listener);
 /* Whether anything heard now could start a recording: Signal is enabled and the recorder is buffering. Scanning costs power
  * otherwise. */
 bool signal_listener_wants(const struct signal_listener *listener);
-/* One advert of our company and format. address: least significant byte first. */
-void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[ADVERT_SIZE]);
+/* One advert of our company and format. address: least significant byte first. rssi: dBm, 127 when unknown. */
+void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], int8_t rssi,
+                          const uint8_t bytes[ADVERT_SIZE]);
+/* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
+bool signal_listener_keys(const struct signal_listener *listener, uint64_t epoch, struct advert_keys *ret);

@@ -276,3 +276,29 @@ enum cli_exit cli_camera_forget(const struct cli_call *call) {
 	sd_bus_flush_close_unref(camera.bus);
 	return result;
 }
+
+enum cli_exit cli_slate_head(const struct cli_call *call) {
+	struct camera camera = { 0 };
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	const char *head = NULL;
+	enum cli_exit result = camera_open(call, &camera);
+	if (result == CLI_DONE) {
+		int called = sd_bus_call_method(camera.bus, camera.name, CAMERA_PATH, CAMERA_INTERFACE, "SlateHead", &error,
+		                                &reply, NULL);
+		if (called >= 0)
+			called = sd_bus_message_read(reply, "s", &head);
+		if (sd_bus_error_has_name(&error, "org.lanyard.Error.NotFound"))
+			result = output_failure("not-found", "Slate is off on this camera: see [slate] in cam-radiod(8)");
+		else if (called < 0)
+			result = camera_explain(&camera, &error, called);
+		else if (call->json)
+			output_json(json_pack("{s:s}", "head", head));
+		else
+			puts(head);
+	}
+	sd_bus_message_unref(reply);
+	sd_bus_error_free(&error);
+	sd_bus_flush_close_unref(camera.bus);
+	return result;
+}

@@ -5,4 +5,5 @@
 
 enum cli_exit cli_camera_status(const struct cli_call *call);
 enum cli_exit cli_camera_buttons(const struct cli_call *call);
+enum cli_exit cli_slate_head(const struct cli_call *call);
 enum cli_exit cli_camera_forget(const struct cli_call *call);

@@ -1,7 +1,10 @@
 #include "cli/command.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/output.h"
@@ -16,12 +19,33 @@ const char *cli_value(const struct cli_call *call, const char *option) {
 	return NULL;
 }
 
+enum cli_exit cli_number(const struct cli_call *call, const char *option, uint64_t least, uint64_t most, uint64_t otherwise,
+                         uint64_t *ret) {
+	const char *text = cli_value(call, option);
+	char *end;
+	if (!text) {
+		*ret = otherwise;
+		return CLI_DONE;
+	}
+	errno = 0;
+	unsigned long long value = strtoull(text, &end, 0);
+	if (errno || end == text || *end || *text == '-' || value < least || value > most) {
+		output_error("--%s must be a number from %" PRIu64 " to %" PRIu64, option, least, most);
+		return CLI_USAGE;
+	}
+	*ret = value;
+	return CLI_DONE;
+}
+
 static const char *group_summary(const char *group) {
 	static const char *const summaries[][2] = {
 		{ "camera", "this camera: state, buttons, its companion" },
 		{ "companion", "cameras near, the paired camera, its recordings" },
 		{ "footage", "the recordings stored on this camera" },
 		{ "nfc", "the camera's NFC tag" },
+		{ "signal", "calling cameras near to start" },
+		{ "slate", "who was near: the cameras' logs of each other" },
+		{ "air", "what strangers hear of a camera" },
 	};
 	for (size_t i = 0; i < sizeof(summaries) / sizeof(summaries[0]); i++)
 		if (strcmp(summaries[i][0], group) == 0)

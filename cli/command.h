@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum cli_exit {
 	CLI_DONE = 0,
@@ -44,6 +45,11 @@ extern const size_t cli_command_count;
 
 /* Value of an option, or NULL when it was not given (asserts that the table has it). */
 const char *cli_value(const struct cli_call *call, const char *option);
+
+/* The number that an option gives (decimal, or hexadecimal with 0x), or `otherwise`. CLI_USAGE after a message when it is none or
+ * out of range. */
+enum cli_exit cli_number(const struct cli_call *call, const char *option, uint64_t least, uint64_t most, uint64_t otherwise,
+                         uint64_t *ret);
 
 /* Parses the words after "lanyard" and runs what they name. */
 enum cli_exit cli_run(int argument_count, char **arguments);

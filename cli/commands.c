@@ -1,9 +1,11 @@
 /* Every subcommand there is. */
+#include "cli/air.h"
 #include "cli/camera.h"
 #include "cli/companion.h"
 #include "cli/footage.h"
 #include "cli/nfc.h"
 #include "cli/signal.h"
+#include "cli/slate.h"
 
 #define INSTANCE \
 	{ "instance", "NAME", "which camera daemon, when several run here" }
@@ -241,5 +243,55 @@ const struct cli_command cli_commands[] = {
 	          "the exit status is 1 then.",
 	  .options = { READER, { "count", "N", "end after so many cameras (1-10000)" } },
 	  .run = cli_nfc_assign },
+	{ .group = "slate",
+	  .name = "head",
+	  .operands = "",
+	  .summary = "the signed end of this camera's log of sightings (root only)",
+	  .details =
+	          "One line. Whoever keeps it finds out with \"verify\" whether anything before it was changed or cut off later.",
+	  .options = { INSTANCE },
+	  .run = cli_slate_head },
+	{ .group = "slate",
+	  .name = "verify",
+	  .operands = "LOG",
+	  .summary = "checks a log of sightings: its chain, and a signed head",
+	  .details = "Exit status 1 when anything was changed. Without a head it is not seen when the end was cut off.",
+	  .options = { { "head", "FILE", "what \"head\" has printed earlier" },
+	               { "key", "HEX", "the camera's public key; without it the head's own is believed" } },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_slate_verify },
+	{ .group = "slate",
+	  .name = "resolve",
+	  .operands = "LOG...",
+	  .summary = "who was with whom, and how far clocks were apart",
+	  .details = "LOG is a camera's file \"slate\"; the full one before it, \"slate.old\", is given first.",
+	  .options = { { "keys", "FILE", "keys of the cameras" },
+	               { "html", "FILE", "writes a timeline that lines their recordings up: a new file" } },
+	  .operands_least = 1,
+	  .operands_most = 8,
+	  .run = cli_slate_resolve },
+	{ .group = "slate",
+	  .name = "keys",
+	  .operands = "FILE SERIAL...",
+	  .summary = "makes new camera keys, without a fleet system",
+	  .details =
+	          "A line for each camera. Give each camera its own line, and keep the file: without it no log can be resolved.",
+	  .operands_least = 2,
+	  .operands_most = 8,
+	  .run = cli_slate_keys },
+	{ .group = "air",
+	  .name = "audit",
+	  .operands = "",
+	  .summary = "listens, and says what a stranger learns of the devices near",
+	  .details = "Needs an adapter that nothing else uses, and root. Exit status 1 when anything links two epochs or names a "
+	             "device:\n"
+	             "so let it listen over the end of an epoch (a quarter of an hour by the clock).",
+	  .options = { { "adapter", "NAME", "Bluetooth adapter to listen with (default hci0)" },
+	               { "seconds", "N", "how long (1-7200, default 30)" },
+	               { "rssi", "DBM", "only what is at least as near as this, for example -60" },
+	               { "wifi", "FILE", "a capture of Wi-Fi (libpcap, radiotap) to look at as well" },
+	               { "epoch", "N", "seconds of an epoch (1-900, default 900)" } },
+	  .run = cli_air_audit },
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);

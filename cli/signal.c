@@ -53,24 +53,6 @@ struct sender {
 
 /* --- options --- */
 
-static enum cli_exit number_of(const struct cli_call *call, const char *option, uint64_t least, uint64_t most, uint64_t otherwise,
-                               uint64_t *ret) {
-	const char *text = cli_value(call, option);
-	char *end;
-	if (!text) {
-		*ret = otherwise;
-		return CLI_DONE;
-	}
-	errno = 0;
-	unsigned long long value = strtoull(text, &end, 0);
-	if (errno || end == text || *end || *text == '-' || value < least || value > most) {
-		output_error("--%s must be a number from %" PRIu64 " to %" PRIu64, option, least, most);
-		return CLI_USAGE;
-	}
-	*ret = value;
-	return CLI_DONE;
-}
-
 static enum cli_exit kind_of(const struct cli_call *call, enum signal_kind *ret) {
 	const char *text = cli_value(call, "kind");
 	if (text && signal_kind_from_name(text, ret))
@@ -243,11 +225,11 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 	}
 	enum cli_exit result = kind_of(call, &s.signal.kind);
 	if (result == CLI_DONE)
-		result = number_of(call, "sender", 0, UINT32_MAX, 0, &number);
+		result = cli_number(call, "sender", 0, UINT32_MAX, 0, &number);
 	if (result == CLI_DONE)
-		result = number_of(call, "seconds", 1, SECONDS_LIMIT, SECONDS_DEFAULT, &seconds);
+		result = cli_number(call, "seconds", 1, SECONDS_LIMIT, SECONDS_DEFAULT, &seconds);
 	if (result == CLI_DONE)
-		result = number_of(call, "company", 0, UINT16_MAX, COMPANY_DEFAULT, &company);
+		result = cli_number(call, "company", 0, UINT16_MAX, COMPANY_DEFAULT, &company);
 	if (result != CLI_DONE)
 		return result;
 	if (crypto_start() < 0)
@@ -308,7 +290,7 @@ static int write_keys(int file, uint32_t week, unsigned weeks) {
 enum cli_exit cli_signal_keys(const struct cli_call *call) {
 	const char *path = call->operands[0];
 	uint64_t weeks;
-	enum cli_exit result = number_of(call, "weeks", 1, WEEKS_LIMIT, WEEKS_LIMIT, &weeks);
+	enum cli_exit result = cli_number(call, "weeks", 1, WEEKS_LIMIT, WEEKS_LIMIT, &weeks);
 	if (result != CLI_DONE)
 		return result;
 	if (crypto_start() < 0)

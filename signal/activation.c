@@ -75,6 +75,13 @@ static void near_refresh(struct activation *activation, uint64_t epoch) {
 	activation->near_valid = true;
 }
 
+bool activation_keys(const struct activation *activation, uint64_t epoch, struct advert_keys *ret) {
+	const struct group_key *key = key_of_epoch(activation, epoch);
+	if (key)
+		advert_keys_derive(ret, key->key, epoch);
+	return key;
+}
+
 static bool open_near(struct activation *activation, const uint8_t *bytes, const struct activation_situation *situation,
                       struct advert_call *call) {
 	near_refresh(activation, situation->now_s / ADVERT_EPOCH_SECONDS + (situation->clock_trusted ? 0 : activation->shift));

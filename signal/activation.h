@@ -72,6 +72,8 @@ void activation_set_policy(struct activation *activation, const struct activatio
  * anything later: a call is for now or never. ret_call may be NULL; it is set for every verdict but ACTIVATION_FORGED. */
 enum activation_verdict activation_judge(struct activation *activation, const struct activation_situation *situation,
                                          const uint8_t bytes[ADVERT_SIZE], struct advert_call *ret_call);
+/* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
+bool activation_keys(const struct activation *activation, uint64_t epoch, struct advert_keys *ret);
 uint64_t activation_count(const struct activation *activation, enum activation_verdict verdict);
 const char *activation_verdict_name(enum activation_verdict verdict);
 

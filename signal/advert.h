@@ -39,10 +39,10 @@ struct signal_call {
 
 struct slate_call {
 	uint8_t identity[SLATE_IDENTITY_SIZE]; /* HMAC-SHA-256(camera key, epoch), cut */
-	uint16_t counter; /* seconds into the epoch, by the sender's clock, when it began to say this */
-	int8_t tx_power;  /* dBm */
-	uint8_t mac[3];   /* under the camera key; only the fleet checks it */
-	uint64_t epoch;   /* of the keys that opened it; not on the air */
+	uint16_t counter;                      /* seconds into the epoch, by the sender's clock, when it began to say this */
+	int8_t tx_power;                       /* dBm */
+	uint8_t mac[3];                        /* under the camera key; only the fleet checks it */
+	uint64_t epoch;                        /* of the keys that opened it; not on the air */
 };
 
 struct advert_call {

@@ -7,6 +7,7 @@
  *   say N HEX     hciN hears an advert with this data (hexadecimal, whole AD structures) from a random address, once
  *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
  *   garble N      one bit of the next packet from hciN that carries a channel's bytes is changed; prints "hciN garbled"
+ *   sent N        prints "hciN has sent COUNT packets"
  *
  * Adapter N has the public address 00:AA:01:00:00:NN, whichever number it is plugged as. Ends at the end of input or a signal. */
 #include <errno.h>
@@ -134,6 +135,8 @@ static int run_line(struct air *air, const char *line) {
 			junk.left = count;
 			junk.said = 0;
 			junk.since_us = now_us();
+		} else if (!strcmp(verb, "sent")) {
+			printf("hci%u has sent %lu packets\n", controller->index, controller->sent);
 		} else if (!strcmp(verb, "garble")) {
 			controller->garble = true;
 		} else

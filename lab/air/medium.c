@@ -55,6 +55,7 @@ static void connect_ends(struct air *air, struct controller *central, struct con
 	connection->end[1].handle = free_handle(air, peripheral);
 	connection->end[1].controller = peripheral;
 	connection->supervision_us = central->dial.timeout * 10000ull;
+	central->sent++;
 	central->dial.enabled = false;
 	peripheral->advert.enabled = false;
 	controller_connected(peripheral, 0, connection->end[1].handle, ROLE_PERIPHERAL, &central_address, central->dial.interval,
@@ -84,6 +85,7 @@ static void send_advert(struct air *air, struct controller *advertiser) {
 	struct address from = controller_address(advertiser, advertiser->advert.own_type);
 	uint8_t type = advertiser->advert.type;
 
+	advertiser->sent++;
 	for (size_t i = 0; i < CONTROLLERS; i++) {
 		struct controller *other = &air->controller[i];
 
@@ -91,9 +93,12 @@ static void send_advert(struct air *air, struct controller *advertiser) {
 			continue;
 		if (other->scan.enabled) {
 			controller_report(other, type, &from, advertiser->advert.data, advertiser->advert.data_length);
-			if (other->scan.active && (type == ADVERT_CONNECTABLE || type == ADVERT_SCANNABLE))
+			if (other->scan.active && (type == ADVERT_CONNECTABLE || type == ADVERT_SCANNABLE)) {
+				other->sent++;
+				advertiser->sent++;
 				controller_report(other, ADVERT_SCAN_RESPONSE, &from, advertiser->advert.scan_response,
 				                  advertiser->advert.scan_response_length);
+			}
 		}
 		if (type == ADVERT_CONNECTABLE && wants(other, &from) && !are_connected(air, other, advertiser)) {
 			connect_ends(air, other, advertiser);
@@ -130,6 +135,7 @@ static void deliver(struct connection *connection, int from, const uint8_t *pack
 	uint16_t boundary = packet[2] >> 4 & 3;
 
 	memcpy(copy, packet, length);
+	connection->end[from].controller->sent++;
 	if (connection->end[from].controller->garble && has_channel_bytes(packet, length)) {
 		connection->end[from].controller->garble = false;
 		copy[length - 1] ^= 0x10;

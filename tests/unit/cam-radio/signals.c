@@ -125,7 +125,7 @@ static void hear(struct fixture *f, uint32_t sender, uint32_t sequence, uint64_t
 	const struct advert_call call = { ADVERT_SIGNAL, { .signal = { sender, sequence, (uint32_t)time_s, kind } } };
 	advert_keys_derive(&keys, f->key, time_s / ADVERT_EPOCH_SECONDS);
 	advert_encode(&keys, &call, bytes);
-	signal_listener_hear(f->listener, somebody, bytes);
+	signal_listener_hear(f->listener, somebody, -60, bytes);
 }
 
 /* Until the recorder has answered whatever it was asked. */
@@ -163,7 +163,7 @@ static void test_refuses(void **state) {
 	uint8_t junk[ADVERT_SIZE] = { ADVERT_HEADER, 1, 2, 3 };
 	for (unsigned i = 0; i < 1000; i++) {
 		junk[9] = (uint8_t)i;
-		signal_listener_hear(f->listener, somebody, junk);
+		signal_listener_hear(f->listener, somebody, -60, junk);
 	}
 	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 1000);
 	f->settings.signal_kinds = 1u << SIGNAL_SIREN;
@@ -244,7 +244,7 @@ static void test_clock_is_a_guess(void **state) {
 	settle(f);
 	for (unsigned i = 0; i < 200; i++) {
 		junk[1] = (uint8_t)i;
-		signal_listener_hear(f->listener, somebody, junk);
+		signal_listener_hear(f->listener, somebody, -60, junk);
 	}
 	hear(f, 7, 2, start + days + 5, SIGNAL_HOLSTER); /* near what the last one taught */
 	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);

@@ -86,6 +86,7 @@ struct world *world_new(void) {
 	w->settings.ap_frequency = 2437;
 	w->settings.idle_s = 60;
 	w->settings.epoch_s = EPOCH_SECONDS;
+	w->settings.bluetooth_enabled = true;
 	w->settings.may_start_recording = w->settings.may_set_lights = w->settings.may_set_sounds = true;
 	return w;
 }

@@ -1,0 +1,8 @@
+/* lanyard slate …: logs of sightings, checked and resolved (docs/slate.md). */
+#pragma once
+
+#include "cli/command.h"
+
+enum cli_exit cli_slate_verify(const struct cli_call *call);
+enum cli_exit cli_slate_resolve(const struct cli_call *call);
+enum cli_exit cli_slate_keys(const struct cli_call *call);
