@@ -41,9 +41,8 @@ static int ask(struct fresh_address *f) {
 	uint8_t command[4 + BLUETOOTH_ADDRESS_SIZE] = { HCI_COMMAND_PKT, SET_RANDOM_ADDRESS & 0xff, SET_RANDOM_ADDRESS >> 8,
 		                                        BLUETOOTH_ADDRESS_SIZE };
 	f->random->fill(f->random->context, command + 4, BLUETOOTH_ADDRESS_SIZE);
-	command[9] &= 0x3f; /* non-resolvable private (Core 5.4, volume 6, part B 1.3.2.2) */
-	command[4] |= 1;    /* neither all zeros nor all ones */
-	command[5] &= 0xfe;
+	command[9] = (command[9] & 0x3f) | 0x40;              /* resolvable private (Core 5.4, volume 6, part B 1.3.2.2) */
+	command[7] = (command[7] & 0xfe) | !(command[8] & 1); /* neither all zeros nor all ones */
 	return write(f->file, command, sizeof(command)) < 0 ? -errno : 0;
 }
 

@@ -1,7 +1,10 @@
-/* Makes the kernel take a new private address for what is advertised next. It keeps the old one until its own timer (900 s) has
- * run out, whatever is registered anew meanwhile; that timer knows nothing of our epochs. But once the controller holds another
- * address than the one the kernel remembers, the kernel makes a new resolvable one before it advertises or scans again
- * (net/bluetooth/hci_sync.c, hci_update_random_address_sync). So we give the controller a random one, which is never on the air.
+/* Gives the controller a new private address for what is advertised next. The kernel keeps its own until a timer (900 s) has run
+ * out, whatever is registered anew meanwhile; that timer knows nothing of our epochs. Until it runs out the kernel believes that
+ * the controller still has that address and does not set it again (net/bluetooth/hci_sync.c, hci_update_random_address_sync;
+ * Linux 6.1): so the controller uses ours. After it the kernel makes one of its own for the next thing it enables, within the
+ * same epoch for us.
+ *
+ * Ours looks like any resolvable private address, and nobody can resolve it: there are no bonds that would need it.
  *
  * A controller takes an address only while it neither advertises nor scans (Core 5.4, volume 4, part E 7.8.4): withdraw both
  * first. That takes the kernel a moment, which is waited for. */

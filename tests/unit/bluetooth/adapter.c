@@ -272,8 +272,30 @@ static void test_freed_while_asking(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_kept_off(void **state) {
+	struct fixture *f = *state;
+	struct fake_adapter *other = fake_plug(f->fake, "hci0", "00:AA:01:00:00:00", true);
+	struct fake_adapter *ours = fake_plug(f->fake, "hci1", "00:AA:01:01:00:01", true);
+	fake_start(f->fake);
+	assert_int_equal(adapter_new_off(&f->adapter, f->bus, "hci1"), 0);
+	run_until(f->event, !ours->powered);
+	assert_true(other->powered);
+	fake_set_powered(ours, true); /* somebody else */
+	run_until(f->event, !ours->powered);
+	fake_kill(f->fake);
+	ours->powered = true;
+	fake_start(f->fake);
+	run_until(f->event, !ours->powered);
+	assert_false(adapter_is_ready(f->adapter));
+	assert_int_equal(f->ready + f->lost, 0);
+	unsigned calls = ours->power_calls;
+	fake_settle(f->event, QUIET_US);
+	assert_int_equal(ours->power_calls, calls); /* off is off: nothing more to do */
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_kept_off, setup, teardown),
 		TEST(test_found_by_name_and_powered),
 		TEST(test_found_by_address),
 		TEST(test_names),

@@ -230,6 +230,21 @@ int world_forget(struct world *w, char ret_error[128]) {
 	return reply.result;
 }
 
+int world_slate_head(struct world *w, char ret_head[SLATE_HEAD_TEXT], char ret_error[128]) {
+	struct reply reply = { .done = false };
+	const char *head;
+	assert_true(sd_bus_call_method_async(w->client, NULL, CAMERA_NAME, CAMERA_PATH, CAMERA_INTERFACE, "SlateHead", on_reply,
+	                                     &reply, NULL) >= 0);
+	WAIT_FOR(w, 5, reply.done);
+	if (reply.result == 0) {
+		assert_true(sd_bus_message_read(reply.message, "s", &head) > 0);
+		snprintf(ret_head, SLATE_HEAD_TEXT, "%s", head);
+	}
+	sd_bus_message_unref(reply.message);
+	memcpy(ret_error, reply.error, sizeof(reply.error));
+	return reply.result;
+}
+
 /* --- companions --- */
 
 int world_connect(struct world *w) {

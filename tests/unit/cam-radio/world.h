@@ -11,6 +11,7 @@
 #include "fake_recorder.h"
 #include "pairing/record.h"
 #include "proto/codec.h"
+#include "slate/log.h"
 #include "unit.h"
 #include "wire/wire.h"
 
@@ -85,6 +86,9 @@ const char *world_property(struct world *world, const char *name);
 uint64_t world_counter(struct world *world, const char *name);
 /* 0 or a negative errno; the error's name in *ret_error (may be NULL). */
 int world_forget(struct world *world, char ret_error[128]);
+
+/* The same for SlateHead; *ret_head when it returns 0. */
+int world_slate_head(struct world *world, char ret_head[SLATE_HEAD_TEXT], char ret_error[128]);
 
 /* --- companions --- */
 /* A connection to the test link. */
