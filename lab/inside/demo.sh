@@ -70,16 +70,27 @@ lab_radios 2
 lab_host cam1 hci0
 lab_host phone1 hci1
 lab_host phone2 hci2 none
+lab_host cam2 hci3 none
 lab_hostapd cam1
 lab_supplicant phone1
 lab_buttons cam1
+lab_buttons cam2
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
 lanyard signal keys "$lab_run/signal.keys" >/dev/null
 lab_camera_config cam1
 lab_config "$lab_run/cam1/camera.conf" signal enabled yes
 lab_config "$lab_run/cam1/camera.conf" signal keys "$lab_run/signal.keys"
-lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
+# A second camera, for Slate; the vehicle of the step before borrows its adapter.
+lanyard slate keys "$lab_run/cameras.keys" LAB-CAM1 LAB-CAM2 >/dev/null
+lab_camera_config cam2
+sed -i '/^hostapd_control\|^ap_interface/d' "$lab_run/cam2/camera.conf"
+lab_config "$lab_run/cam2/camera.conf" signal keys "$lab_run/signal.keys"
+for camera in cam1 cam2; do
+	lab_config "$lab_run/$camera/camera.conf" slate enabled yes
+	lab_config "$lab_run/$camera/camera.conf" slate key "$lab_run/cameras.keys"
+done
+lab_together 'lab_recorder cam1' 'lab_recorder cam2' 'lab_camera cam1' 'lab_camera cam2' 'lab_companion phone1' 'lab_companion phone2'
 echo "@ok lab - $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl --version | grep -oE '[0-9.]+')" \
 	'{kernel: $kernel, bluez: $bluez, hosts: ["cam1", "phone1", "phone2"]}')"
 
@@ -176,9 +187,49 @@ started=$(companion phone1 list --limit 1 --json | jq -c '.recordings[0] | {id, 
 [ "$(jq -r .reason <<<"$started")" = signal:light-bar ] || lab_fail "the newest recording says: $started"
 done_with "$started"
 
+step slate 'two cameras that record near each other; their logs tell it, and how far their clocks were apart'
+recorder_of() { busctl call "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 "${@:2}" >/dev/null; }
+entries_of() { lanyard slate head --instance "$1" | cut -d' ' -f4; }
+before1=$(entries_of cam1) before2=$(entries_of cam2)
+recorder_of cam1 Start 'sa{sv}' demo 0
+recorder_of cam2 Start 'sa{sv}' demo 0
+# The head is given when everything heard so far is in the log: there is more in it then than that the recording began.
+lab_wait 30 '[ "$(entries_of cam1)" -ge $((before1 + 2)) ] && [ "$(entries_of cam2)" -ge $((before2 + 2)) ]' 'each has heard the other'
+for camera in cam1 cam2; do
+	lanyard slate head --instance "$camera" >"$lab_run/$camera.head"
+	recorder_of "$camera" Stop s demo
+	lanyard slate verify "$lab_run/$camera/camera/slate" --head "$lab_run/$camera.head" >/dev/null
+done
+meeting=$(lanyard slate resolve --json --keys "$lab_run/cameras.keys" --html "$LAB_ARTIFACTS/slate.html" "$lab_run"/cam[12]/camera/slate | jq -c '.meetings[0]')
+jq -e '.confidence == "high" and .clock_difference.least_us <= 0 and .clock_difference.most_us >= 0' <<<"$meeting" >/dev/null ||
+	lab_fail "resolved: $meeting"
+done_with "$(jq -c '{cameras, confidence, heard: [.heard[].count], clock_difference}' <<<"$meeting")"
+
+step silence 'radio silence: the camera hears a vehicle and records, and sends nothing'
+sent() {
+	lab_air 'sent 0'
+	lab_wait 5 "[ \"\$(lab_log_count air '^hci0 has sent')\" -gt ${1:-0} ]" 'the packets of hci0'
+	grep '^hci0 has sent' "$LAB_ARTIFACTS/air.log" | tail -n 1 | cut -d' ' -f4
+}
+lab_stop cam1-camera
+lab_config "$lab_run/cam1/camera.conf" policy stealth silent
+lab_camera cam1
+before=$(sent 0)
+lab_start vehicle2 lanyard signal send --adapter hci3 --state "$lab_run/vehicle" --keys "$lab_run/signal.keys" --sender 7 --kind siren --seconds 60
+lab_wait 30 '[ "$(camera recorder)" = event ]' 'the silent camera records'
+lab_stop vehicle2
+after=$(sent 1)
+[ "$before" -gt 0 ] && [ "$after" = "$before" ] || lab_fail "the camera has sent $((after - before)) packets"
+recorder_of cam1 Stop s demo
+done_with "$(jq -nc --argjson sent $((after - before)) '{packets_sent: $sent, recorded: "signal:siren"}')"
+
 # --------------------------------------------------------------------------------------------------------------- the page
 
 [ -z "${DEMO_PAGE-}" ] || {
+	lab_stop cam1-camera
+	lab_config "$lab_run/cam1/camera.conf" policy stealth off
+	lab_camera cam1
+	lab_wait 30 '[ "$(status_of phone1 .state)" = live ]' 'the session after the silence'
 	lab_relay phone1 8620
 	echo "@page $(cat "$(lab_companion_token phone1)")"
 	# The host asks for button presses and the end by files: a browser test is a user with two thumbs.
