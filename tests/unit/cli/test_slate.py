@@ -89,7 +89,7 @@ class Slate(unittest.TestCase):
         self.assertEqual((status, error), (DONE, ""))
         result = json.loads(out)
         [meeting] = result["meetings"]
-        self.assertEqual((meeting["cameras"], meeting["confidence"], meeting["contradicts"]), (["CAM-A", "CAM <B>"], "high", False))
+        self.assertEqual((meeting["cameras"], meeting["confidence"], meeting["clock_difference"]["contradicts"]), (["CAM-A", "CAM <B>"], "high", False))
         self.assertEqual([side["count"] for side in meeting["heard"]], [1200, 1170])
         difference = meeting["clock_difference"]
         self.assertLessEqual(difference["least_us"], 20000000)
