@@ -126,7 +126,8 @@ static size_t take_address(struct audit *audit, uint64_t time_us, const uint8_t 
 		memcpy(a->address, address, 6);
 		audit->address_count++;
 	}
-	a->last_us = time_us;
+	a->first_us = time_us < a->first_us ? time_us : a->first_us;
+	a->last_us = time_us > a->last_us ? time_us : a->last_us;
 	a->count++;
 	span(&audit->node[root_of(audit, i)], time_us, time_us);
 	return i;

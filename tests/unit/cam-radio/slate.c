@@ -170,7 +170,7 @@ static void test_hears(void **state) {
 	};
 	assert_int_equal(slate_new(&slate, w->event, &config), 0);
 	struct slate_call near = call_of(1), moment = call_of(2), own, idle = call_of(3);
-	slate_hear(slate, &idle, -60); /* nothing is recorded */
+	hear_for(w, slate, &idle, 1100000); /* nothing is recorded */
 	assert_false(slate_is_on(slate));
 	assert_false(slate_say(slate, (uint64_t)time(NULL), &own));
 	slate_set_recording(slate, "00112233445566778899aabbccddeeff");
