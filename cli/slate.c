@@ -21,7 +21,7 @@
 /* Larger than any log that a camera writes (slate/book.h). */
 #define LOG_LIMIT (SLATE_HEADER_SIZE + (size_t)(SLATE_BOOK_ENTRIES + SLATE_BATCH) * SLATE_ENTRY_SIZE)
 
-/* A whole file; free *ret. CLI_FAILED after a message. */
+/* A whole file; free *ret. CLI_FAILED after a message, and *ret is untouched. */
 static enum cli_exit read_whole(const char *path, size_t limit, uint8_t **ret, size_t *ret_length) {
 	uint8_t *bytes = malloc(limit + 1);
 	if (!bytes)
@@ -41,8 +41,8 @@ static enum cli_exit read_whole(const char *path, size_t limit, uint8_t **ret, s
 
 static enum cli_exit read_head(const struct cli_call *call, struct slate_head *ret, bool *ret_given) {
 	const char *path = cli_value(call, "head"), *key = cli_value(call, "key");
-	uint8_t expected[ED25519_PUBLIC_SIZE], *bytes;
-	size_t length;
+	uint8_t expected[ED25519_PUBLIC_SIZE], *bytes = NULL;
+	size_t length = 0;
 	*ret_given = path;
 	if (key && (!path || hex_decode(expected, sizeof(expected), key) < 0)) {
 		output_error("--key is 64 hexadecimal digits, and goes with --head");
@@ -51,7 +51,7 @@ static enum cli_exit read_head(const struct cli_call *call, struct slate_head *r
 	if (!path)
 		return CLI_DONE;
 	enum cli_exit result = read_whole(path, SLATE_HEAD_TEXT, &bytes, &length);
-	if (result != CLI_DONE)
+	if (!bytes)
 		return result;
 	int r = strlen((char *)bytes) == length ? slate_head_parse((char *)bytes, ret) : -EINVAL;
 	free(bytes);
@@ -85,14 +85,14 @@ enum cli_exit cli_slate_verify(const struct cli_call *call) {
 	struct slate_head head;
 	struct slate_reader reader;
 	bool has_head;
-	uint8_t *bytes;
-	size_t length;
+	uint8_t *bytes = NULL;
+	size_t length = 0;
 	if (crypto_start() < 0)
 		return output_reason(REASON_INTERNAL);
 	enum cli_exit result = read_head(call, &head, &has_head);
 	if (result == CLI_DONE)
 		result = read_whole(path, LOG_LIMIT, &bytes, &length);
-	if (result != CLI_DONE)
+	if (!bytes)
 		return result;
 	enum slate_verdict verdict = SLATE_BROKEN;
 	uint64_t entries = 0;
@@ -224,13 +224,13 @@ static enum cli_exit write_page(const char *path, const struct resolve *resolve)
 }
 
 static enum cli_exit add_log(struct resolve *resolve, const char *path) {
-	uint8_t *bytes;
-	size_t length;
+	uint8_t *bytes = NULL;
+	size_t length = 0;
 	struct slate_reader reader;
 	enum slate_verdict verdict = SLATE_SOUND;
 	uint64_t entries = 0;
 	enum cli_exit result = read_whole(path, LOG_LIMIT, &bytes, &length);
-	if (result != CLI_DONE)
+	if (!bytes)
 		return result;
 	int r = resolve_add(resolve, bytes, length);
 	if (r == 0 && slate_verify(bytes, length, NULL, &verdict, &entries) == 0 && verdict != SLATE_SOUND)

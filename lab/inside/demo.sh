@@ -190,6 +190,7 @@ done_with "$started"
 step slate 'two cameras that record near each other; their logs tell it, and how far their clocks were apart'
 recorder_of() { busctl call "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 "${@:2}" >/dev/null; }
 entries_of() { lanyard slate head --instance "$1" | cut -d' ' -f4; }
+# shellcheck disable=SC2034 # for the condition
 before1=$(entries_of cam1) before2=$(entries_of cam2)
 recorder_of cam1 Start 'sa{sv}' demo 0
 recorder_of cam2 Start 'sa{sv}' demo 0
