@@ -139,8 +139,8 @@ static int radio_bluez_dial(struct radio_backend *backend, void **ret, const str
 static bool radio_bluez_stands(struct radio_backend *backend, const struct link_peer *peer) {
 	struct radio_bluez *radio = (struct radio_bluez *)backend;
 	unsigned adapter;
-	return radio->adapter && adapter_is_ready(radio->adapter) && sscanf(adapter_path(radio->adapter), "/org/bluez/hci%u", &adapter) == 1 &&
-	       link_stands(adapter, peer);
+	return radio->adapter && adapter_is_ready(radio->adapter) &&
+	       sscanf(adapter_path(radio->adapter), "/org/bluez/hci%u", &adapter) == 1 && link_stands(adapter, peer);
 }
 
 static void radio_bluez_cancel(void *dial) {

@@ -214,8 +214,9 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 	session_note_try(session);
 	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
 	session->path->peer.address_type = sighting->address_type;
-	/* The camera may have changed its address while its last connection still stands. A second one would be to the same camera, whose
-	 * kernel takes the two for one (seen with Linux 6.1, which then corrupts its memory); a channel on the first is there at once. */
+	/* The camera may have changed its address while its last connection still stands. A second one would be to the same
+	 * camera, whose kernel takes the two for one (seen with Linux 6.1, which then corrupts its memory); a channel on the
+	 * first is there at once. */
 	if (session->has_met && radio_stands(session->config.radio, &session->met))
 		session->path->peer = session->met;
 	int result = path_dial(session->path);

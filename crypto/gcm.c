@@ -1,7 +1,8 @@
 /* AES-256-GCM on libcrypto: uses the AES and carry-less multiplication instructions of x86 and ARM. NIST SP 800-38D.
  *
- * The cipher is asked of the provider itself (provider(7), provider-cipher(7)) and not through EVP: EVP_CIPHER_fetch makes an object of
- * each of the provider's hundred ciphers, 190 kB of a camera's memory, and its layer costs more than sealing a short message does. */
+ * The cipher is asked of the provider itself (provider(7), provider-cipher(7)) and not through EVP: EVP_CIPHER_fetch makes an
+ * object of each of the provider's hundred ciphers, 190 kB of a camera's memory, and its layer costs more than sealing a short
+ * message does. */
 #include <errno.h>
 #include <limits.h>
 #include <openssl/core_dispatch.h>
@@ -127,7 +128,8 @@ int gcm_seal(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
              const uint8_t *in, size_t length, uint8_t *out, uint8_t tag[GCM_TAG_SIZE]) {
 	if (length > INT_MAX || associated_length > INT_MAX)
 		return -EIO;
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, GCM_TAG_SIZE), OSSL_PARAM_END };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, GCM_TAG_SIZE),
+		                OSSL_PARAM_END };
 	if (cipher.encrypt_init(gcm->context, NULL, 0, nonce, GCM_NONCE_SIZE, NULL) == 1 &&
 	    update(gcm, NULL, associated, associated_length) && update(gcm, out, in, length) && final(gcm) &&
 	    cipher.get_params(gcm->context, params) == 1)
@@ -141,7 +143,8 @@ int gcm_open(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_SIZE], const void *a
 	if (length > INT_MAX || associated_length > INT_MAX)
 		return -EBADMSG;
 	/* Only read from. */
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, (void *)(uintptr_t)tag, GCM_TAG_SIZE),
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, (void *)(uintptr_t)tag,
+		                                                  GCM_TAG_SIZE),
 		                OSSL_PARAM_END };
 	if (cipher.decrypt_init(gcm->context, NULL, 0, nonce, GCM_NONCE_SIZE, NULL) == 1 &&
 	    update(gcm, NULL, associated, associated_length) && update(gcm, out, in, length) &&

@@ -218,27 +218,25 @@ static bool try_chunk(struct container_reader *r, uint64_t number, size_t size, 
 	       open_chunk(r, number, r->sealed, size, last, r->plain) == 0;
 }
 
-/* Opens up to `count` chunks into `plain`; fewer where one of them is damaged, -EBADMSG when that is the first. */
-static int load(struct container_reader *r, uint64_t number, size_t count) {
+/* Opens up to `count` chunks into `out`, which has room for them: bytes; fewer where one of them is damaged, -EBADMSG when that
+ * is the first. */
+static ssize_t load(struct container_reader *r, uint64_t number, size_t count, uint8_t *out) {
 	bool to_end = count >= r->chunks - number;
 	if (to_end)
 		count = (size_t)(r->chunks - number);
-	size_t sealed = count * SEALED_CHUNK_SIZE - (to_end ? CONTAINER_CHUNK_SIZE - r->last_size : 0);
-	r->plain_length = 0;
+	size_t length = 0, sealed = count * SEALED_CHUNK_SIZE - (to_end ? CONTAINER_CHUNK_SIZE - r->last_size : 0);
 	int result = read_exactly(r->file, CONTAINER_HEADER_SIZE + number * SEALED_CHUNK_SIZE, r->sealed, sealed);
 	if (result < 0)
 		return result;
-	r->first = number;
 	for (size_t i = 0; i < count; i++) {
 		bool last = to_end && i + 1 == count;
 		size_t size = last ? r->last_size : CONTAINER_CHUNK_SIZE;
-		result = open_chunk(r, number + i, r->sealed + i * SEALED_CHUNK_SIZE, size, last && r->complete,
-		                    r->plain + r->plain_length);
+		result = open_chunk(r, number + i, r->sealed + i * SEALED_CHUNK_SIZE, size, last && r->complete, out + length);
 		if (result < 0)
-			return i > 0 ? 0 : result;
-		r->plain_length += size;
+			return i > 0 ? (ssize_t)length : result;
+		length += size;
 	}
-	return 0;
+	return (ssize_t)length;
 }
 
 static int read_header(struct container_reader *r, struct keystore *keystore) {
@@ -340,10 +338,17 @@ ssize_t container_reader_read(struct container_reader *r, uint64_t offset, void 
 	if (offset < start || offset - start >= r->plain_length) {
 		size_t within = (size_t)(offset % CONTAINER_CHUNK_SIZE);
 		size_t wanted = length < CONTAINER_READ_SIZE - within ? within + length : CONTAINER_READ_SIZE;
-		int result = load(r, offset / CONTAINER_CHUNK_SIZE, (wanted + CONTAINER_CHUNK_SIZE - 1) / CONTAINER_CHUNK_SIZE);
-		if (result < 0)
-			return result;
-		start = r->first * CONTAINER_CHUNK_SIZE;
+		uint64_t number = offset / CONTAINER_CHUNK_SIZE;
+		/* Whole chunks need not come by way of `plain`. */
+		if (within == 0 && wanted >= CONTAINER_CHUNK_SIZE)
+			return load(r, number, wanted / CONTAINER_CHUNK_SIZE, out);
+		r->plain_length = 0;
+		ssize_t loaded = load(r, number, (wanted + CONTAINER_CHUNK_SIZE - 1) / CONTAINER_CHUNK_SIZE, r->plain);
+		if (loaded < 0)
+			return loaded;
+		r->first = number;
+		r->plain_length = (size_t)loaded;
+		start = number * CONTAINER_CHUNK_SIZE;
 	}
 	size_t at = (size_t)(offset - start), there = r->plain_length - at, take = there < length ? there : length;
 	memcpy(out, r->plain + at, take);

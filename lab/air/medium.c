@@ -64,8 +64,9 @@ static void connect_ends(struct air *air, struct controller *central, struct con
 	                     central->dial.latency, central->dial.timeout);
 }
 
-/* "The Link Layer in the Connection State shall have at most one connection to another Link Layer in the Connection State" (Core 5.0, volume
- * 6, part B 1.1), under whatever address. Linux 6.1 takes a second one for the first, and its memory suffers. */
+/* "The Link Layer in the Connection State shall have at most one connection to another Link Layer in the Connection State"
+ * (Core 5.0, volume 6, part B 1.1), under whatever address. Linux 6.1 takes a second one for the first, and its memory suffers.
+ */
 static bool are_connected(const struct air *air, const struct controller *a, const struct controller *b) {
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		const struct connection_end *end = air->connection[i].end;

@@ -175,7 +175,9 @@ static bool advert(int64_t distance) {
 	struct hello_advert hello = { .type = HELLO_ADVERT_EXPECTED, .version_minimum = 1, .version_maximum = 1 };
 	pairing_hint(&world.camera_record, (uint64_t)time(NULL) / EPOCH_SECONDS + (uint64_t)distance, hello.id);
 	hello_advert_write(&hello, bytes);
-	const struct sighting sighting = { .address = { where }, .rssi = -50, .service_data = bytes, .service_data_length = sizeof(bytes) };
+	const struct sighting sighting = {
+		.address = { where }, .rssi = -50, .service_data = bytes, .service_data_length = sizeof(bytes)
+	};
 	unsigned before = dials;
 	assert_non_null(world.radio.listener);
 	world.radio.listener->heard(world.radio.listener->context, &sighting, false);
@@ -325,11 +327,8 @@ int main(void) {
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_right_clock),
-		TEST(test_wrong_clock),
-		TEST(test_played_again),
-		TEST(test_beyond_a_day),
-		TEST(test_one_connection),
+		TEST(test_right_clock),  TEST(test_wrong_clock),    TEST(test_played_again),
+		TEST(test_beyond_a_day), TEST(test_one_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
