@@ -26,8 +26,8 @@
 #define SCAN_AGAIN_US 5000000u
 #define PACKET_LIMIT (HCI_MAX_EVENT_SIZE + 1)
 #define FRAME_LIMIT 65536
-/* How far the clocks of the listener and of what it hears may be apart. */
-#define GUARD_US 2000000u
+#define GUARD_DEFAULT_S 2
+#define GUARD_LIMIT_S 60
 
 struct listening {
 	struct audit *audit;
@@ -255,11 +255,13 @@ static enum cli_exit listen_and_say(const struct cli_call *call, struct listenin
 enum cli_exit cli_air_audit(const struct cli_call *call) {
 	const char *adapter = cli_value(call, "adapter"), *near = cli_value(call, "rssi");
 	struct listening l = { .rssi_least = INT8_MIN };
-	uint64_t seconds, epoch_s;
+	uint64_t seconds, epoch_s, guard_s;
 	char after, *end;
 	enum cli_exit result = cli_number(call, "seconds", 1, SECONDS_LIMIT, SECONDS_DEFAULT, &seconds);
 	if (result == CLI_DONE)
 		result = cli_number(call, "epoch", 1, ADVERT_EPOCH_SECONDS, ADVERT_EPOCH_SECONDS, &epoch_s);
+	if (result == CLI_DONE)
+		result = cli_number(call, "guard", 0, GUARD_LIMIT_S, GUARD_DEFAULT_S, &guard_s);
 	if (result != CLI_DONE)
 		return result;
 	if (sscanf(adapter ? adapter : "hci0", "hci%u%c", &l.adapter, &after) != 1 || l.adapter >= HCI_DEV_NONE) {
@@ -273,7 +275,7 @@ enum cli_exit cli_air_audit(const struct cli_call *call) {
 			return CLI_USAGE;
 		}
 	}
-	if (audit_new(&l.audit, epoch_s * 1000000, epoch_s * 1000000 / 4 < GUARD_US ? epoch_s * 250000 : GUARD_US) < 0)
+	if (audit_new(&l.audit, epoch_s * 1000000, guard_s * 1000000) < 0)
 		return output_reason(REASON_INTERNAL);
 	const struct sigaction end_early = { .sa_handler = on_interrupt };
 	sigaction(SIGINT, &end_early, NULL); /* what was heard so far is told */

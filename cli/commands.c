@@ -291,7 +291,8 @@ const struct cli_command cli_commands[] = {
 	               { "seconds", "N", "how long (1-7200, default 30)" },
 	               { "rssi", "DBM", "only what is at least as near as this, for example -60" },
 	               { "wifi", "FILE", "a capture of Wi-Fi (libpcap, radiotap) to look at as well" },
-	               { "epoch", "N", "seconds of an epoch (1-900, default 900)" } },
+	               { "epoch", "N", "seconds of an epoch (1-900, default 900)" },
+	               { "guard", "N", "seconds that clocks may be apart (0-60, default 2)" } },
 	  .run = cli_air_audit },
 };
 const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
