@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Inside the guest: the main job, from two buttons to a picture and back to silence. Speaks to lab/demo on the host through lines
 # that begin with "@": begin NAME TEXT, ok NAME MILLISECONDS JSON ("-": the host measures, as it must for a boot), failed NAME TEXT,
-# note TEXT, page TOKEN.
+# note TEXT, camera JSON (what the paired companion knows of it), page TOKEN.
 # shellcheck source=lab/inside/lab.sh
 . "$LAB/inside/lab.sh"
 
@@ -117,7 +117,9 @@ done_with "$(jq -nc --arg code "$(jq -r .code "$lab_run/phone1/pair.json")" --ar
 step session 'a new connection with keys of its own'
 lab_wait 20 '[ "$(status_of phone1 .state)" = live ]' 'a live session'
 [ "$(status_of phone2 .state)" != live ] || lab_fail 'the replaced companion still has a session'
-done_with "$(companion phone1 status --json | jq -c '{serial: .camera.serial, recorder: .camera.recorder}')"
+companion phone1 status --json >"$lab_run/session.json"
+done_with "$(jq -c '{serial: .camera.serial, recorder: .camera.recorder}' "$lab_run/session.json")"
+echo "@camera $(jq -c '.camera | {serial, model, fingerprint}' "$lab_run/session.json")"
 
 step list 'recordings with thumbnails, over Bluetooth'
 companion phone1 list --json >"$lab_run/list.json"
