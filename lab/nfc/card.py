@@ -38,7 +38,7 @@ class Ntag:
         self.log = []               # (page, bytes) of every accepted write
         self.tear_after = None      # the field is lost right after so many accepted writes
         self.broken_page = None     # agrees to a write of this page and keeps something else
-        self.ignores_locks = False  # a counterfeit
+        self.ignores_locks = None   # a counterfeit: pages from here on are written in spite of their lock bits
         if memory is not None:
             self.memory = bytearray(memory)
         else:
@@ -68,7 +68,7 @@ class Ntag:
         return self.memory[at] | self.memory[at + 1] << 8, self.memory[at + 2]
 
     def is_locked(self, page):
-        if self.ignores_locks:
+        if self.ignores_locks is not None and page >= self.ignores_locks:
             return False
         if page < 2:
             return True  # 8.5.1: UID, locked in the factory
