@@ -176,6 +176,9 @@ class Writing(Case):
         self.refused("tag-writable", "write", self.image("type4"))
         self.assertIn("ndef file", self.refused("tag-writable", "verify"))
         self.assertEqual(self.json("read")["locked"], False)
+        # It is believed all the same: nothing else is written where the container forbids it.
+        self.refused("tag-locked", "write", self.image("type4", serial="EVIL-1"))
+        self.assertEqual(self.json("read")["serial"], "LY1-000042")
 
     def test_type4_whose_container_is_fixed(self):
         field.lay(Type4(container_writable=False))
