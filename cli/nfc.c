@@ -112,10 +112,10 @@ static enum cli_exit load(const char *path, struct tag_image *ret) {
 
 /* ------------------------------------------------------------------------------------------------------------ what was found */
 
-/* From the file that was named, or from the tag on the reader, which is tried, too. */
-static enum cli_exit look(const struct cli_call *call, struct nfc_tag *ret) {
+/* From the file that was named, or from the tag on the reader. */
+static enum cli_exit look(const struct cli_call *call, bool tried, struct nfc_tag *ret) {
 	if (call->operand_count == 0)
-		return nfc_tag_from_reader(call, ret);
+		return nfc_tag_from_reader(call, tried, ret);
 	struct nfc_tag tag = { .content.uid_length = 0 };
 	enum cli_exit result = load(call->operands[0], &tag.content.image);
 	if (result != CLI_DONE)
@@ -136,7 +136,7 @@ static const char *locked_text(const struct nfc_tag *tag) {
 	case NFC_NOT_LOCKED:
 		return "NO: \"lanyard nfc verify\" says what can be changed";
 	case NFC_LOCK_UNTOLD:
-		return "it says so; only the tag itself, on a reader, can show it";
+		return "it says so; \"lanyard nfc verify\" tries it";
 	}
 	return "";
 }
@@ -158,7 +158,7 @@ static void print_tag(const struct nfc_tag *tag) {
 enum cli_exit cli_nfc_read(const struct cli_call *call) {
 	struct nfc_tag tag;
 	const char *output = cli_value(call, "output");
-	enum cli_exit result = look(call, &tag);
+	enum cli_exit result = look(call, false, &tag);
 	if (result == CLI_DONE && output)
 		result = save(output, &tag.content.image);
 	if (result != CLI_DONE)
@@ -184,7 +184,7 @@ static enum cli_exit fail_as_writable(const struct nfc_tag *tag) {
 
 enum cli_exit cli_nfc_verify(const struct cli_call *call) {
 	struct nfc_tag tag;
-	enum cli_exit result = look(call, &tag);
+	enum cli_exit result = look(call, true, &tag);
 	if (result != CLI_DONE)
 		return result;
 	if (call->json) {

@@ -96,7 +96,7 @@ static void take_one(struct assignment *a, struct pcsc *pcsc, const struct card_
 	enum reason reason = card_get_uid(port, tag.content.uid, &tag.content.uid_length);
 	if (reason == REASON_OK) {
 		nfc_tag_uid(&tag, uid);
-		reason = nfc_tag_take(pcsc, port, &tag);
+		reason = nfc_tag_take(pcsc, port, true, &tag);
 	} else {
 		pcsc_release(pcsc);
 	}

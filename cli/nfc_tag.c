@@ -46,12 +46,13 @@ json_t *nfc_tag_to_json(const struct nfc_tag *tag) {
 	                 *uid ? json_string(uid) : json_null(), "locked", nfc_tag_locked_json(tag));
 }
 
-enum reason nfc_tag_take(struct pcsc *pcsc, const struct card_port *port, struct nfc_tag *ret) {
+enum reason nfc_tag_take(struct pcsc *pcsc, const struct card_port *port, bool tried, struct nfc_tag *ret) {
 	struct nfc_tag tag = { .finding_count = 0 };
 	enum reason reason = card_read(port, &tag.content);
 	if (reason == REASON_OK) {
 		nfc_tag_judge(&tag);
-		reason = card_try(port, &tag.content, tag.findings, tag.finding_count);
+		if (tried)
+			reason = card_try(port, &tag.content, tag.findings, tag.finding_count);
 	}
 	pcsc_release(pcsc);
 	if (reason == REASON_OK)
@@ -93,13 +94,13 @@ static enum cli_exit wait_for_tag(const struct cli_call *call, struct pcsc **ret
 	return CLI_DONE;
 }
 
-enum cli_exit nfc_tag_from_reader(const struct cli_call *call, struct nfc_tag *ret) {
+enum cli_exit nfc_tag_from_reader(const struct cli_call *call, bool tried, struct nfc_tag *ret) {
 	struct pcsc *pcsc;
 	struct card_port port;
 	enum cli_exit result = wait_for_tag(call, &pcsc, &port);
 	if (result != CLI_DONE)
 		return result;
-	enum reason reason = nfc_tag_take(pcsc, &port, ret);
+	enum reason reason = nfc_tag_take(pcsc, &port, tried, ret);
 	pcsc_free(pcsc);
 	return reason == REASON_OK ? CLI_DONE : output_reason(reason);
 }
@@ -114,7 +115,7 @@ enum cli_exit nfc_tag_write(const struct cli_call *call, const struct tag_image 
 		return result;
 	enum reason reason = card_write(&port, wanted, &tag.content, &changed);
 	if (reason == REASON_OK)
-		reason = nfc_tag_take(pcsc, &port, &tag);
+		reason = nfc_tag_take(pcsc, &port, true, &tag);
 	pcsc_free(pcsc);
 	if (reason == REASON_TAG_UNKNOWN)
 		return output_failure("tag-unknown", "this tag is none of the kind that the image is for: %s",

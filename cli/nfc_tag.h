@@ -30,10 +30,11 @@ void nfc_tag_uid(const struct nfc_tag *tag, char out[NFC_UID_TEXT]);
 json_t *nfc_tag_to_json(const struct nfc_tag *tag);
 json_t *nfc_tag_locked_json(const struct nfc_tag *tag);
 
-/* Takes, reads, judges and tries the tag. REASON_OK (whatever it says), or why it cannot be read. */
-enum reason nfc_tag_take(struct pcsc *pcsc, const struct card_port *port, struct nfc_tag *ret);
+/* Takes, reads, judges and, when `tried`, tries the tag (card_try, which writes what is there already). REASON_OK (whatever it
+ * says), or why it cannot be read. */
+enum reason nfc_tag_take(struct pcsc *pcsc, const struct card_port *port, bool tried, struct nfc_tag *ret);
 /* Waits for a tag as --reader and --wait say, and takes it. CLI_DONE, or an exit after a message. */
-enum cli_exit nfc_tag_from_reader(const struct cli_call *call, struct nfc_tag *ret);
+enum cli_exit nfc_tag_from_reader(const struct cli_call *call, bool tried, struct nfc_tag *ret);
 /* Waits for a tag and writes it; *ret is what is on it afterwards. */
 enum cli_exit nfc_tag_write(const struct cli_call *call, const struct tag_image *wanted, struct nfc_tag *ret, bool *ret_changed);
 /* --wait in milliseconds. CLI_DONE or CLI_USAGE after a message. */

@@ -175,7 +175,7 @@ class Writing(Case):
         field.lay(tag)
         self.refused("tag-writable", "write", self.image("type4"))
         self.assertIn("ndef file", self.refused("tag-writable", "verify"))
-        self.assertEqual(self.json("read")["locked"], False)
+        self.assertIsNone(self.json("read")["locked"])  # reading tries nothing
         # It is believed all the same: nothing else is written where the container forbids it.
         self.refused("tag-locked", "write", self.image("type4", serial="EVIL-1"))
         self.assertEqual(self.json("read")["serial"], "LY1-000042")
@@ -293,6 +293,17 @@ class Verifying(Case):
         field.lay(tag)
         run("verify")
         self.assertEqual(tag.writes, 0)
+
+    def test_reading_tries_nothing(self):
+        for tag in (Type4(enforces=False), Ntag()):
+            tag.ignores_locks = 4
+            field.lay(tag)
+            run("write", self.image("type4" if isinstance(tag, Type4) else "ntag213"))
+            count = tag.writes
+            self.assertEqual(self.json("read")["serial"], "LY1-000042")
+            self.assertEqual(tag.writes, count)
+            self.refused("tag-writable", "verify")
+            self.assertGreater(tag.writes, count)
 
 
 class Reading(Case):
