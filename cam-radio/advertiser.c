@@ -10,11 +10,9 @@
 #include "pairing/limits.h"
 
 /* The clock may be set while we wait for the epoch's end (by the companion, by NTP): looked at again at the latest after this. A
- * camera that says Slate is recording and awake anyway. */
+ * camera with a beacon is recording and awake anyway. */
 #define LOOK_US (30 * SECOND_US)
-#define LOOK_SLATE_US (5 * SECOND_US)
-/* A new payload lets whoever hears it tell how far the clocks are apart (slate/resolve.h). */
-#define SLATE_SECONDS 60
+#define LOOK_BEACON_US (5 * SECOND_US)
 
 enum advertised { NOTHING, PAIRING, EXPECTED };
 
@@ -33,8 +31,9 @@ struct advertiser {
 	struct air_epoch air; /* in which something was on the air last */
 	enum advertised advertised;
 	uint8_t hint[HELLO_ADVERT_ID_SIZE]; /* on the air */
-	bool slate;
-	uint64_t slate_s; /* when it began to say so */
+	bool beacon;
+	uint64_t beacon_s; /* when it began to say what it says */
+	unsigned beacon_for_s;
 };
 
 static uint64_t clock_s(void) {
@@ -52,7 +51,7 @@ static void enter_epoch(struct advertiser *a, uint64_t now_s) {
 	radio_renew(a->config.radio);
 	/* The pairing window's mark is random, and lasts as long as the window: it is said anew, from the new address. */
 	a->advertised = NOTHING;
-	a->slate = false;
+	a->beacon = false;
 }
 
 static void say_hello(struct advertiser *a, enum hello_advert_type type, const uint8_t id[HELLO_ADVERT_ID_SIZE]) {
@@ -89,19 +88,20 @@ static void refresh_hello(struct advertiser *a) {
 	}
 }
 
-static void refresh_slate(struct advertiser *a, uint64_t now_s) {
+static void refresh_beacon(struct advertiser *a, uint64_t now_s) {
 	struct advert_content content = { .company = a->config.company, .manufacturer_data_length = ADVERT_SIZE };
-	if (a->slate && a->wishes.slate && now_s >= a->slate_s && now_s - a->slate_s < SLATE_SECONDS)
+	if (a->beacon && a->wishes.beacon && now_s >= a->beacon_s && now_s - a->beacon_s < a->beacon_for_s)
 		return;
-	if (a->wishes.slate && a->config.slate(a->config.context, now_s, content.manufacturer_data)) {
-		a->slate = true;
-		a->slate_s = now_s;
+	a->beacon_for_s = a->wishes.beacon ? a->config.say(a->config.context, now_s, content.manufacturer_data) : 0;
+	if (a->beacon_for_s > 0) {
+		a->beacon = true;
+		a->beacon_s = now_s;
 		radio_beacon(a->config.radio, &content);
 		return;
 	}
-	if (a->slate)
+	if (a->beacon)
 		radio_beacon(a->config.radio, NULL);
-	a->slate = false;
+	a->beacon = false;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -110,19 +110,21 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 static void refresh(struct advertiser *a) {
 	uint64_t now_s = clock_s();
-	bool wanted = a->wishes.inviting || a->wishes.expected || a->wishes.slate;
+	bool wanted = a->wishes.inviting || a->wishes.expected || a->wishes.beacon;
 	/* The pairing window stays as it is over the end of an epoch: whoever pairs would lose the camera in the middle. */
-	if (wanted && !(a->advertised == PAIRING && a->wishes.inviting && !a->wishes.slate && !a->slate))
+	if (wanted && !(a->advertised == PAIRING && a->wishes.inviting && !a->wishes.beacon && !a->beacon))
 		enter_epoch(a, now_s);
 	refresh_hello(a);
-	refresh_slate(a, now_s);
-	if (!a->wishes.slate && (!a->wishes.expected || a->wishes.inviting)) {
+	refresh_beacon(a, now_s);
+	if (!a->wishes.beacon && (!a->wishes.expected || a->wishes.inviting)) {
 		deadline_set(a->deadline, UINT64_MAX);
 		return;
 	}
 	uint64_t wait_us = least((a->config.epoch_s - now_s % a->config.epoch_s) * SECOND_US,
 	                         (ADVERT_EPOCH_SECONDS - now_s % ADVERT_EPOCH_SECONDS) * SECOND_US);
-	wait_us = least(wait_us, a->wishes.slate ? LOOK_SLATE_US : LOOK_US);
+	wait_us = least(wait_us, a->wishes.beacon ? LOOK_BEACON_US : LOOK_US);
+	if (a->beacon)
+		wait_us = least(wait_us, a->beacon_for_s * SECOND_US);
 	deadline_set(a->deadline, loop_now_us(a->event) + wait_us);
 }
 

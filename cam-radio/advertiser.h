@@ -1,6 +1,6 @@
-/* Decides what is on the air: pairing mode while the window is open, the rotating hint while a companion is expected, Slate while
- * the camera records, nothing otherwise (docs/protocol.md, "Adverts", "Slate"). All of it changes with the epoch, and the address
- * with it. */
+/* Decides what is on the air: pairing mode while the window is open, the rotating hint while a companion is expected, the beacon
+ * while the camera records (Slate, or a call to its neighbours), nothing otherwise (docs/protocol.md, "Adverts", "Signal"). All
+ * of it changes with the epoch, and the address with it. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,9 @@ struct advertiser_config {
 	const struct random_source *random;
 	unsigned epoch_s; /* how long a hint lasts */
 	uint16_t company; /* of Slate */
-	/* Writes what Slate says at this moment (seconds since 1970-01-01 UTC); false when there is no key. */
-	bool (*slate)(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]);
+	/* Writes what the beacon says at this moment (seconds since 1970-01-01 UTC), Slate or a call. Returns after how many
+	 * seconds it wants to say something new; 0: there is nothing to say, or no key. */
+	unsigned (*say)(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]);
 	void *context;
 };
 
@@ -27,7 +28,7 @@ struct advertiser_wishes {
 	bool inviting;                         /* the pairing window is open */
 	const struct pairing_record *expected; /* the companion while it is not connected, NULL otherwise; only read during calls
 	                                          and until the next one */
-	bool slate;
+	bool beacon;
 };
 
 /* What the configuration points at outlives it. 0 or a negative errno. */

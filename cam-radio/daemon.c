@@ -24,6 +24,7 @@
 #include "cam-radio/recorder.h"
 #include "cam-radio/requests.h"
 #include "cam-radio/services.h"
+#include "cam-radio/signal_caller.h"
 #include "cam-radio/signal_listener.h"
 #include "cam-radio/slate.h"
 #include "cam-radio/status.h"
@@ -51,6 +52,8 @@ struct daemon {
 	struct advertiser *advertiser;
 	struct buttons *buttons;
 	struct signal_listener *signals;
+	struct signal_caller caller;
+	lanyard_RecorderState last_state; /* of the recorder, when the caller looked last */
 	struct slate *slate;
 
 	bool holding; /* both buttons are down */
@@ -134,6 +137,23 @@ static void show_companion(struct daemon *d) {
 	            "CompanionFingerprint");
 }
 
+/* A recording that begins before our eyes calls the neighbours, unless a call has begun it. */
+static void update_caller(struct daemon *d) {
+	lanyard_RecorderState state = recorder_state(d->recorder), last = d->last_state;
+	if (state == last)
+		return;
+	d->last_state = state;
+	if (state != lanyard_RecorderState_RECORDER_EVENT) {
+		signal_caller_end(&d->caller);
+		signal_listener_recording_ended(d->signals);
+	} else if (last == lanyard_RecorderState_RECORDER_BUFFERING && d->settings->signal_call &&
+	           !signal_listener_has_started(d->signals)) {
+		int result = signal_caller_begin(&d->caller, loop_now_us(d->event));
+		if (result < 0)
+			log_line(LOG_LEVEL_ERROR, "signal", "the neighbours are not called: %s", strerror(-result));
+	}
+}
+
 /* Brings everything that people and companions see into line with the state of the parts. */
 static void show(struct daemon *d) {
 	show_text(d, &d->status.pairing, pairing_window_name(d->window), "Pairing");
@@ -143,6 +163,7 @@ static void show(struct daemon *d) {
 	show_text(d, &d->status.recorder, recorder_state_name(d->recorder), "Recorder");
 	show_companion(d);
 	show_lamp(d);
+	update_caller(d);
 	slate_set_recording(d->slate, recorder_state(d->recorder) == lanyard_RecorderState_RECORDER_EVENT
 	                                      ? recorder_current_id(d->recorder)
 	                                      : "");
@@ -150,7 +171,7 @@ static void show(struct daemon *d) {
 	const struct advertiser_wishes nothing = { .inviting = false }, wishes = {
 		.inviting = pairing_window_is_inviting(d->window),
 		.expected = d->status.session ? NULL : keyring_companion(d->keyring),
-		.slate = slate_is_on(d->slate),
+		.beacon = slate_is_on(d->slate) || signal_caller_is_calling(&d->caller, loop_now_us(d->event)),
 	};
 	advertiser_update(d->advertiser, radios_policy(d) == REASON_OK ? &wishes : &nothing);
 }
@@ -333,15 +354,25 @@ static void on_slate(void *context, const struct slate_call *call, int8_t rssi) 
 	slate_hear(d->slate, call, rssi);
 }
 
-static bool on_say_slate(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) {
+/* A new payload lets whoever hears it tell how far the clocks are apart (slate/resolve.h). */
+#define SLATE_RENEW_S 60
+
+/* While it calls, a camera says no Slate: its neighbours hear one as well as the other a little later. */
+static unsigned on_say(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) {
 	struct daemon *d = context;
-	struct advert_call call = { .type = ADVERT_SLATE };
+	struct advert_call call = { .type = ADVERT_SIGNAL };
 	struct advert_keys keys;
-	if (!slate_say(d->slate, now_s, &call.slate) || !signal_listener_keys(d->signals, call.slate.epoch, &keys))
-		return false;
-	advert_encode(&keys, &call, out);
+	unsigned for_s = SIGNAL_CALL_RENEW_S;
+	if (!signal_listener_keys(d->signals, now_s / ADVERT_EPOCH_SECONDS, &keys))
+		return 0;
+	if (!signal_caller_say(&d->caller, loop_now_us(d->event), now_s, &call.signal)) {
+		call.type = ADVERT_SLATE;
+		for_s = slate_say(d->slate, now_s, &call.slate) ? SLATE_RENEW_S : 0;
+	}
+	if (for_s > 0)
+		advert_encode(&keys, &call, out);
 	wipe(&keys, sizeof(keys));
-	return true;
+	return for_s;
 }
 
 static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .heard = on_heard, .state = on_radio_state };
@@ -531,7 +562,7 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 		.random = random_system(),
 		.epoch_s = s->epoch_s,
 		.company = (uint16_t)s->signal_company,
-		.slate = on_say_slate,
+		.say = on_say,
 		.context = d,
 	};
 	return advertiser_new(&d->advertiser, d->event, &advertiser);
@@ -548,6 +579,7 @@ static int build_signals(struct daemon *d) {
 		.slate = on_slate,
 		.context = d,
 	};
+	signal_caller_init(&d->caller, d->settings->signal_sender, file_layer_system(), keyring_folder(d->keyring));
 	return signal_listener_new(&d->signals, d->event, &config);
 }
 

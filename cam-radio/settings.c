@@ -45,6 +45,8 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "signal", "kinds", CONFIG_TEXT, texts->kinds, sizeof(texts->kinds) },
 		{ "signal", "assigned", CONFIG_TEXT, texts->assigned, sizeof(texts->assigned) },
 		{ "signal", "muted", CONFIG_TEXT, texts->muted, sizeof(texts->muted) },
+		{ "signal", "call", CONFIG_BOOLEAN, &s->signal_call, 0 },
+		{ "signal", "sender", CONFIG_NUMBER, &s->signal_sender, UINT32_MAX },
 		{ "signal", "company", CONFIG_NUMBER, &s->signal_company, UINT16_MAX },
 		{ "signal", "clock_trusted", CONFIG_BOOLEAN, &s->clock_trusted, 0 },
 		{ "slate", "enabled", CONFIG_BOOLEAN, &s->slate_enabled, 0 },
@@ -108,6 +110,8 @@ static const char *read_signal(struct settings *s, struct texts *texts) {
 	if (s->slate_enabled && (!*s->signal_keys || !*s->slate_key))
 		return "[slate] enabled needs key, the file of this camera's key, and [signal] keys, the file of the agency's "
 		       "keys";
+	if (s->signal_call && (!*s->signal_keys || s->signal_sender == 0))
+		return "[signal] call needs keys, and sender, this camera's number among the agency's senders";
 	if (!each_item(texts->kinds, take_kind, s))
 		return "[signal] kinds is a list of manual, light-bar, siren, vehicle-door, holster, energy-weapon, camera";
 	if (s->signal_kinds == 0)

@@ -33,6 +33,8 @@ struct settings {
 	char signal_keys[SETTINGS_PATH_SIZE];
 	uint32_t signal_kinds; /* bit N: signal_kind N */
 	uint32_t signal_assigned[SIGNAL_ASSIGNED_LIMIT], signal_muted[SIGNAL_MUTED_LIMIT];
+	bool signal_call;       /* call the neighbours when a person starts a recording */
+	unsigned signal_sender; /* as this sender */
 	size_t signal_assigned_count, signal_muted_count;
 
 	bool slate_enabled;

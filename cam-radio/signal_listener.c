@@ -36,6 +36,7 @@ struct signal_listener {
 	struct signal_listener_config config;
 	struct activation *activation;
 	struct recorder_call *call;
+	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
 	uint64_t minute_us; /* start of the minute in which `lines` were logged */
 	unsigned lines;
@@ -78,6 +79,7 @@ static void save_memory(struct signal_listener *l) {
 static void on_started(void *context, enum reason reason, const struct recorder_answer *answer) {
 	struct signal_listener *l = context;
 	l->call = NULL;
+	l->started = reason == REASON_OK;
 	if (reason != REASON_OK)
 		log_reason(LOG_LEVEL_ERROR, "signal", reason, "the recorder did not start");
 	else
@@ -92,6 +94,7 @@ static void start(struct signal_listener *l, const struct signal_call *call, boo
 	         time_verified ? "time verified" : "time unverified");
 	log_line(LOG_LEVEL_NOTICE, "signal", "%s called: %s", signal_kind_name(call->kind), source);
 	int r = recorder_start(l->config.recorder, &l->call, reason, source, NULL, on_started, l);
+	l->started = r == 0;
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "signal", "the recorder could not be asked: %s", strerror(-r));
 }
@@ -220,7 +223,7 @@ static int set_policy(struct signal_listener *l) {
 	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
 	bool trusted;
 	int r = 0;
-	if (s->signal_enabled || s->slate_enabled)
+	if (s->signal_enabled || s->slate_enabled || s->signal_call)
 		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys,
 		                    &policy.key_count);
 	if (r == 0)
@@ -253,6 +256,14 @@ void signal_listener_free(struct signal_listener *l) {
 	recorder_call_cancel(l->call);
 	activation_free(l->activation);
 	free(l);
+}
+
+bool signal_listener_has_started(const struct signal_listener *l) {
+	return l->started;
+}
+
+void signal_listener_recording_ended(struct signal_listener *l) {
+	l->started = l->call != NULL; /* one that has been asked for is still to come */
 }
 
 bool signal_listener_keys(const struct signal_listener *l, uint64_t epoch, struct advert_keys *ret) {

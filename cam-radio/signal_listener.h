@@ -38,5 +38,9 @@ bool signal_listener_wants(const struct signal_listener *listener);
 /* One advert of our company and format. address: least significant byte first. rssi: dBm, 127 when unknown. */
 void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], int8_t rssi,
                           const uint8_t bytes[ADVERT_SIZE]);
+/* Whether the recording that goes on, or is about to, was started by a call. */
+bool signal_listener_has_started(const struct signal_listener *listener);
+/* The recorder is buffering again, or off. */
+void signal_listener_recording_ended(struct signal_listener *listener);
 /* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
 bool signal_listener_keys(const struct signal_listener *listener, uint64_t epoch, struct advert_keys *ret);

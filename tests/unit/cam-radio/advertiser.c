@@ -68,10 +68,10 @@ static void fill(void *context, uint8_t *out, size_t length) {
 	memset(out, (int)++f.random_calls, length);
 }
 
-static bool say(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) {
+static unsigned say(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) {
 	(void)context;
 	memset(out, (int)(now_s & 0xff), ADVERT_SIZE);
-	return f.has_key;
+	return f.has_key ? 60 : 0;
 }
 
 static int set_up(void **state) {
@@ -82,7 +82,7 @@ static int set_up(void **state) {
 	f.fake.radio.operations = &operations;
 	assert_true(sd_event_new(&f.event) >= 0);
 	const struct advertiser_config config = {
-		.radio = &f.fake.radio, .random = &random, .epoch_s = 1, .company = 0x1234, .slate = say
+		.radio = &f.fake.radio, .random = &random, .epoch_s = 1, .company = 0x1234, .say = say
 	};
 	return advertiser_new(&f.advertiser, f.event, &config);
 }

@@ -227,6 +227,38 @@ static void test_key(void **state) {
 	close(config.folder);
 }
 
+/* --- calling the neighbours --- */
+
+static bool has_called(const struct world *w) {
+	int folder = folder_open(w->state);
+	bool has = faccessat(folder, "call-sequence", F_OK, 0) == 0;
+	close(folder);
+	return has;
+}
+
+static void test_calls(void **state) {
+	struct world *w = *state;
+	use_slate(w);
+	w->settings.signal_call = true;
+	w->settings.signal_sender = 9;
+	fake_recorder_set_state(&w->recorder, "event");
+	world_start(w); /* into a recording that goes on: it is too late for a call */
+	WAIT_FOR(w, 5, strcmp(world_property(w, "Recorder"), "event") == 0);
+	assert_false(has_called(w));
+	record(w, false);
+	assert_false(has_called(w));
+	record(w, true);
+	assert_true(has_called(w));
+}
+
+static void test_calls_nobody(void **state) {
+	struct world *w = *state;
+	use_slate(w);
+	world_start(w);
+	record(w, true);
+	assert_false(has_called(w));
+}
+
 /* --- policy --- */
 
 /* The test link is no radio: a session lives on it all the same, and must not bring up Wi-Fi; the buttons open no window. */
@@ -269,6 +301,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hears, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_calls, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_calls_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_radio_off, set_up, tear_down),
 	};
