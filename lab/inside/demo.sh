@@ -191,13 +191,13 @@ done_with "$started"
 
 step slate 'two cameras that record near each other; their logs tell it, and how far their clocks were apart'
 recorder_of() { busctl call "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 "${@:2}" >/dev/null; }
-entries_of() { lanyard slate head --instance "$1" | cut -d' ' -f4; }
+# An entry has 80 bytes.
+log_size() { stat -c %s "$lab_run/$1/camera/slate"; }
 # shellcheck disable=SC2034 # for the condition
-before1=$(entries_of cam1) before2=$(entries_of cam2)
+before1=$(log_size cam1) before2=$(log_size cam2)
 recorder_of cam1 Start 'sa{sv}' demo 0
 recorder_of cam2 Start 'sa{sv}' demo 0
-# The head is given when everything heard so far is in the log: there is more in it then than that the recording began.
-lab_wait 30 '[ "$(entries_of cam1)" -ge $((before1 + 2)) ] && [ "$(entries_of cam2)" -ge $((before2 + 2)) ]' 'each has heard the other'
+lab_wait 60 '[ "$(log_size cam1)" -ge $((before1 + 160)) ] && [ "$(log_size cam2)" -ge $((before2 + 160)) ]' 'each has heard the other'
 for camera in cam1 cam2; do
 	lanyard slate head --instance "$camera" >"$lab_run/$camera.head"
 	recorder_of "$camera" Stop s demo
@@ -219,7 +219,7 @@ lab_config "$lab_run/cam1/camera.conf" policy stealth silent
 lab_camera cam1
 before=$(sent 0)
 lab_start vehicle2 lanyard signal send --adapter hci3 --state "$lab_run/vehicle" --keys "$lab_run/signal.keys" --sender 7 --kind siren --seconds 60
-lab_wait 30 '[ "$(camera recorder)" = event ]' 'the silent camera records'
+lab_wait 90 '[ "$(lab_camera_says cam1 Recorder)" = event ]' 'the silent camera records'
 lab_stop vehicle2
 after=$(sent 1)
 [ "$before" -gt 0 ] && [ "$after" = "$before" ] || lab_fail "the camera has sent $((after - before)) packets"
