@@ -293,9 +293,8 @@ static bool answer(char *line, FILE *out) {
 int main(void) {
 	char *line = NULL;
 	size_t size = 0;
-	ssize_t length;
 
-	while ((length = getline(&line, &size, stdin)) > 0) {
+	while (getline(&line, &size, stdin) > 0) {
 		struct text text;
 		bool worked;
 
