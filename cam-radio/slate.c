@@ -126,9 +126,9 @@ static bool is_own(const struct slate *s, const struct slate_call *call) {
 void slate_hear(struct slate *s, const struct slate_call *call, int8_t rssi) {
 	if (!slate_is_on(s) || is_own(s, call))
 		return;
-	bool idle = slate_table_deadline_us(&s->table) == UINT64_MAX;
+	uint64_t before_us = slate_table_deadline_us(&s->table);
 	slate_table_hear(&s->table, call, rssi, loop_now_us(s->event), clock_us());
-	if (idle)
+	if (slate_table_deadline_us(&s->table) < before_us)
 		arm(s, GATHER_US);
 }
 

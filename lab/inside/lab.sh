@@ -99,7 +99,7 @@ lab_alive() {
 
 # lab_stop NAME [SIGNAL [SECONDS]]: ends it and waits until it is gone; its exit status is in $lab_status. Nothing when it is gone already.
 lab_stop() {
-	local name=$1 signal=${2:-TERM} seconds=${3:-5}
+	local name=$1 signal=${2:-TERM} seconds=${3:-20}
 	lab_status=0
 	[ -n "${lab_pids[$name]-}" ] || return 0
 	kill "-$signal" "${lab_pids[$name]}" 2>/dev/null || true
