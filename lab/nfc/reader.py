@@ -39,7 +39,7 @@ def apart():
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     try:
-        _call(libc.unshare, CLONE_NEWNS | CLONE_NEWNET | (0 if user == 0 else CLONE_NEWUSER))
+        _call(libc.unshare, CLONE_NEWNS | (0 if user == 0 else CLONE_NEWUSER))
         if user != 0:
             for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
                 with open(f"/proc/self/{name}", "w") as file:
@@ -50,6 +50,8 @@ def apart():
         else:
             _call(libc.mount, b"pcscd", b"/run", b"tmpfs", 0, b"mode=755")
             os.mkdir(FOLDER)
+        # Last: where something before it is refused (in a chroot, "/" is no mount), the network stays the one that works.
+        _call(libc.unshare, CLONE_NEWNET)
         with socket.socket() as any_socket:
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
     except OSError:
