@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
@@ -12,7 +11,6 @@
 #include "base/log.h"
 #include "bluetooth/address.h"
 #include "bluetooth/bluez.h"
-#include "bluetooth/channel_link.h"
 
 #define PATH_LIMIT 64
 
@@ -387,9 +385,6 @@ void adapter_disconnect(struct adapter *a, const uint8_t peer[6]) {
 	if (a->state != ADAPTER_READY)
 		return;
 	char path[BLUEZ_DEVICE_PATH_SIZE];
-	unsigned number;
-	if (sscanf(a->path, "/org/bluez/hci%u", &number) == 1 && link_end(number, peer) == 0)
-		return;
 	bluez_device_path(a->path, peer, path);
 	sd_bus_message *call;
 	if (bluez_call_new(a->bus, &call, path, BLUEZ_DEVICE, "Disconnect") >= 0)

@@ -34,7 +34,6 @@ const char *adapter_path(const struct adapter *adapter);
 sd_bus *adapter_bus(const struct adapter *adapter);
 /* Counts the times it became ready: what was registered with bluetoothd under another number is forgotten there. */
 unsigned adapter_generation(const struct adapter *adapter);
-/* Ends the radio connection to this peer (least significant byte first), whatever runs over it: at once, or, without CAP_NET_RAW,
- * through bluetoothd, which takes 2 s. A channel that somebody opens in these seconds is torn away while it opens, and Linux 6.1
- * does not survive each of those. peers.h knows when to call this. Nothing happens while the adapter is not ready. */
+/* Asks bluetoothd to end the radio connection to this peer (least significant byte first), which it does 2 s later, whatever runs
+ * over it. peers.h knows when to call this. Nothing happens while the adapter is not ready. */
 void adapter_disconnect(struct adapter *adapter, const uint8_t peer[6]);

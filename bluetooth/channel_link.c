@@ -220,53 +220,22 @@ void link_dial_free(struct link_dial *d) {
 	free(d);
 }
 
-/* The handle of the radio connection to this address, -ENOTCONN, or another negative errno. */
-static int find_connection(int hci, unsigned adapter, const uint8_t address[6]) {
+bool link_stands(unsigned adapter, const struct link_peer *peer) {
 	enum { CONNECTIONS = 32 }; /* more than any controller has */
 	union {
 		struct hci_conn_list_req request;
 		uint8_t room[sizeof(struct hci_conn_list_req) + CONNECTIONS * sizeof(struct hci_conn_info)];
 	} list;
+	int file = bluetooth_socket(SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
+	bool stands = false;
+	if (file < 0)
+		return false;
 	memset(&list, 0, sizeof(list));
 	list.request.dev_id = (uint16_t)adapter;
 	list.request.conn_num = CONNECTIONS;
-	if (ioctl(hci, HCIGETCONNLIST, &list) < 0)
-		return -errno;
-	for (size_t i = 0; i < list.request.conn_num && i < CONNECTIONS; i++)
-		if (memcmp(&list.request.conn_info[i].bdaddr, address, 6) == 0)
-			return list.request.conn_info[i].handle;
-	return -ENOTCONN;
-}
-
-bool link_stands(unsigned adapter, const struct link_peer *peer) {
-	int hci = bluetooth_socket(SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
-	if (hci < 0)
-		return false;
-	int handle = find_connection(hci, adapter, peer->address);
-	close(hci);
-	return handle >= 0;
-}
-
-/* HCI Disconnect (Core 5.4, volume 4, part E 7.1.6). */
-static int send_disconnect(int hci, unsigned adapter, uint16_t handle) {
-	const uint8_t command[] = {
-		HCI_COMMAND_PKT, 0x06, 0x04, 3, (uint8_t)handle, (uint8_t)(handle >> 8), HCI_OE_USER_ENDED_CONNECTION
-	};
-	const struct sockaddr_hci address = { .hci_family = AF_BLUETOOTH,
-		                              .hci_dev = (uint16_t)adapter,
-		                              .hci_channel = HCI_CHANNEL_RAW };
-	if (bind(hci, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return write(hci, command, sizeof(command)) < 0 ? -errno : 0;
-}
-
-int link_end(unsigned adapter, const uint8_t peer_address[6]) {
-	int hci = bluetooth_socket(SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
-	if (hci < 0)
-		return hci;
-	int result = find_connection(hci, adapter, peer_address);
-	if (result >= 0)
-		result = send_disconnect(hci, adapter, (uint16_t)result);
-	close(hci);
-	return result;
+	if (ioctl(file, HCIGETCONNLIST, &list) == 0)
+		for (size_t i = 0; i < list.request.conn_num && i < CONNECTIONS && !stands; i++)
+			stands = memcmp(&list.request.conn_info[i].bdaddr, peer->address, sizeof(peer->address)) == 0;
+	close(file);
+	return stands;
 }

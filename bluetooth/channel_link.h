@@ -49,8 +49,5 @@ int link_dial(struct link_dial **ret, sd_event *event, const uint8_t adapter_add
 /* Whether a radio connection to `peer` stands on adapter number `adapter` (0: hci0), with channels or without. False also when it
  * cannot be told. */
 bool link_stands(unsigned adapter, const struct link_peer *peer);
-/* Ends that radio connection now, with all its channels. Needs CAP_NET_RAW. 0; -ENOTCONN: there is none; or another negative
- * errno. */
-int link_end(unsigned adapter, const uint8_t peer_address[6]);
 /* Cancels; `done` is not called. NULL is allowed. */
 void link_dial_free(struct link_dial *dial);

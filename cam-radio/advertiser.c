@@ -46,8 +46,14 @@ static void enter_epoch(struct advertiser *a, uint64_t now_s) {
 	struct air_epoch air = { now_s / a->config.epoch_s, now_s / ADVERT_EPOCH_SECONDS };
 	if (a->has_air && air.hint == a->air.hint && air.slate == a->air.slate)
 		return;
+	bool started = !a->has_air;
 	a->has_air = true;
 	a->air = air;
+	/* A daemon that was restarted keeps the kernel's address: a companion that dials it at this moment would wait in vain,
+	 * and Linux 6.1 does not always survive the end of such an attempt (docs/lab.md). The address is then at most 900 s old.
+	 */
+	if (started)
+		return;
 	radio_renew(a->config.radio);
 	/* The pairing window's mark is random, and lasts as long as the window: it is said anew, from the new address. */
 	a->advertised = NOTHING;

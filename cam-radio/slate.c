@@ -141,7 +141,7 @@ bool slate_say(const struct slate *s, uint64_t now_s, struct slate_call *ret) {
 
 int slate_head(struct slate *s, struct slate_head *ret) {
 	struct slate_head head;
-	if (!s->enabled)
+	if (!s || !s->enabled)
 		return -ENOENT;
 	int r = write_sightings(s, true);
 	if (r == 0)

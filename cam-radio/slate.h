@@ -35,6 +35,7 @@ bool slate_is_on(const struct slate *slate);
 void slate_hear(struct slate *slate, const struct slate_call *call, int8_t rssi);
 /* What to say at this moment. False when Slate is off. */
 bool slate_say(const struct slate *slate, uint64_t now_s, struct slate_call *ret);
-/* The signed head of the log, with everything in it that was heard so far. 0; -ENOENT: Slate is off; or why it cannot be written.
+/* The signed head of the log, with everything in it that was heard so far. 0; -ENOENT: Slate is off, or NULL; or why it cannot be
+ * written.
  */
 int slate_head(struct slate *slate, struct slate_head *ret);
