@@ -1,6 +1,6 @@
 /* Decides what is on the air: pairing mode while the window is open, the rotating hint while a companion is expected, the beacon
  * while the camera records (Slate, or a call to its neighbours), nothing otherwise (docs/protocol.md, "Adverts", "Signal"). All
- * of it changes with the epoch, and the address with it. */
+ * of it changes with the epoch, and the address with it; the address at the start is the kernel's own. */
 #pragma once
 
 #include <stdbool.h>
