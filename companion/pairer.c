@@ -12,8 +12,8 @@
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 #define DIAL_TIMEOUT_US (8 * SECOND_US)
-/* After a session with the same camera its radio connection takes some seconds to end, and refuses a new channel meanwhile.
- * Whoever has just chosen the camera should not have to choose it again for that. */
+/* After a session or a pairing with the same camera its radio connection takes some seconds to end, and a new channel on it is
+ * refused or closed at once meanwhile. Whoever has just chosen the camera should not have to choose it again for that. */
 #define DIAL_AGAIN_US (SECOND_US / 2)
 #define DIAL_AGAIN_UNTIL_US (6 * SECOND_US)
 
@@ -88,8 +88,16 @@ static void on_live(void *context) {
 	pairer_finish(pairer, REASON_OK);
 }
 
+static bool pairer_dial_later(struct pairer *pairer);
+
 static void on_closed(void *context, enum reason reason) {
 	struct pairer *pairer = context;
+	if (reason == REASON_LINK_CLOSED && !wire_has_received(pairer->wire) && pairer_dial_later(pairer)) {
+		wire_free(pairer->wire);
+		pairer->wire = NULL;
+		pairer_enter(pairer, PAIRER_DIALLING);
+		return;
+	}
 	/* A link that closes without a word before both have committed is a failure, whatever it calls itself. */
 	pairer_finish(pairer, reason == REASON_OK ? REASON_LINK_CLOSED : reason);
 }

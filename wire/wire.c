@@ -12,7 +12,7 @@
 struct wire {
 	unsigned references; /* the owner's, and one for each handler on the stack */
 	bool freed;          /* by its owner: only the memory is left */
-	bool sent;
+	bool sent, received;
 	sd_event *event;
 	sd_event_source *timer;
 	struct stream *stream;
@@ -104,6 +104,7 @@ static const struct channel_callbacks channel_handlers = {
 
 static void on_stream_received(void *context, const uint8_t *bytes, size_t length) {
 	struct wire *wire = context;
+	wire->received = true;
 	wire_hold(wire);
 	if (wire->channel)
 		channel_receive(wire->channel, bytes, length, wire_now(wire));
@@ -229,6 +230,10 @@ bool wire_is_live(const struct wire *wire) {
 
 bool wire_has_sent(const struct wire *wire) {
 	return wire->sent;
+}
+
+bool wire_has_received(const struct wire *wire) {
+	return wire->received;
 }
 
 enum channel_kind wire_kind(const struct wire *wire) {

@@ -61,6 +61,8 @@ bool wire_is_live(const struct wire *wire);
 /* Whether anything has been sent over it. On the camera's end of a session this tells before it is live that the first message
  * was authentic (or the replay of one that was): nothing else is answered. */
 bool wire_has_sent(const struct wire *wire);
+/* Whether anything has been received over it, authentic or not. */
+bool wire_has_received(const struct wire *wire);
 enum channel_kind wire_kind(const struct wire *wire);
 /* The other end's name as told in a pairing, "" before; valid until the wire is freed. */
 const char *wire_peer_name(const struct wire *wire);

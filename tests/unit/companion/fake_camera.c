@@ -9,6 +9,7 @@
  *   wifi off REASON        the access point goes down (number of base/reason.h)
  *   deaf NUMBER            so many times the companion cannot be reached over Wi-Fi
  *   malformed              sends bytes that are no message
+ *   ending NUMBER          so many links are closed as soon as they are there
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +52,7 @@ struct camera {
 	struct static_keys keys;
 	struct pairing_record pairing;
 	bool paired, window, silent, full, wifi;
+	unsigned ending; /* links that are closed as soon as they are there, as on a radio connection that is about to end */
 	int damaged;
 	unsigned deaf;
 	struct link links[LINKS];
@@ -454,6 +456,11 @@ static const struct wire_callbacks link_handlers = {
 
 static void on_accepted(void *context, int file) {
 	struct camera *camera = context;
+	if (camera->ending > 0) {
+		camera->ending--;
+		close(file);
+		return;
+	}
 	for (size_t i = 0; i < LINKS; i++) {
 		if (camera->links[i].wire)
 			continue;
@@ -520,6 +527,8 @@ static void command(struct camera *camera, const char *line) {
 		camera->damaged = number_of(id);
 	} else if (sscanf(line, "deaf %u", &number) == 1) {
 		camera->deaf = number;
+	} else if (sscanf(line, "ending %u", &number) == 1) {
+		camera->ending = number;
 	} else if (strcmp(line, "malformed") == 0) {
 		if (camera->session)
 			wire_send(camera->session->wire, "\xff\xff\xff", 3);

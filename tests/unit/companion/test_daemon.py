@@ -47,6 +47,22 @@ class Pairing(Case):
         self.assertEqual(status["state"], "scanning")
         self.assertIsNone(status["camera"])
 
+    def test_camera_closes_the_first_links(self):
+        """The radio connection of a try before this one is about to end, and takes new channels with it."""
+        self.camera.do("window open")
+        self.companion.ask("POST", "/api/scan")
+        near = self.companion.wait_status(lambda s: s["cameras"])["cameras"][0]
+        self.camera.do("ending 2")
+        self.companion.ask("POST", "/api/pair", {"camera": near["id"]})
+        code = self.camera.expect("code ").split()[1]
+        self.assertEqual(self.companion.wait_status(lambda s: s["pairing"]["step"] == "compare")["pairing"]["code"], code)
+        self.assertEqual(self.companion.ask("DELETE", "/api/pair").status, 204)
+        # When it never gets better, that is said.
+        self.camera.do("ending 1000")
+        self.companion.ask("POST", "/api/pair", {"camera": near["id"]})
+        status = self.companion.wait_status(lambda s: s["pairing"] is None and s["reason"])
+        self.assertEqual(status["reason"], "link-closed")
+
     def test_rejected_code_leaves_old_pairing(self):
         before = self.world.pair()
         self.camera.do("window open")
