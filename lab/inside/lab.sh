@@ -198,7 +198,8 @@ lab_bluetooth() {
 	lab_start cap-bluetooth btmon --write "$LAB_ARTIFACTS/bluetooth.btsnoop"
 	mkfifo "$lab_run/air"
 	lab_start air bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-air" "$lab_run/air"
-	for ((i = 0; i < $1; i++)); do lab_air plug; done
+	for ((i = 0; i < $1; i++)); do echo plug; done >"$lab_run/air" # all at once: waiting for each costs an emulated processor a second
+	lab_wait 10 "[ \"\$(lab_log_count air ' plugged')\" -ge $1 ]" "$1 adapters"
 	lab_bluetoothd
 	for ((i = 0; i < $1; i++)); do lab_wait 10 "lab_adapter_powered hci$i" "hci$i powered"; done
 	lab_say "ok  $1 Bluetooth adapters"
