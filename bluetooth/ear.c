@@ -25,12 +25,16 @@ struct ear {
 	bool calling, freed; /* freed inside a callback: what is on the stack ends it */
 };
 
+static uint32_t in_packet(uint16_t company) {
+	return (uint32_t)(company & 0xff) << 8 | company >> 8;
+}
+
 /* A legacy report of one advert whose first structure, or first after the flags, is another's is dropped in the kernel: it is
  * most of what is on the air. Everything less usual is let through and read by the parser. Offsets: packet type 0, event 1,
  * length 2, subevent 3, count 4, event type 5, address 6-12, data length 13, data from 14: length, AD type, company, header. */
 static int attach_filter(int file, const struct ear_config *config) {
-	const uint32_t company = (uint32_t)(config->company & 0xff) << 8 | config->company >> 8; /* as it lies in the packet */
-	enum { TAKE = 17, DROP = 18 };
+	const uint32_t company[EAR_FORMATS] = { in_packet(config->format[0].company), in_packet(config->format[1].company) };
+	enum { TAKE = 19, DROP = 20 };
 #define JUMP(index, value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (yes) - (index)-1, (no) - (index)-1)
 #define BYTE(at) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (at))
 #define HALF(at) BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (at))
@@ -43,15 +47,17 @@ static int attach_filter(int file, const struct ear_config *config) {
 		[5] = BYTE(4),
 		[6] = JUMP(6, 1, 7, TAKE),
 		[7] = HALF(14), /* flags first: 02 01 .. */
-		[8] = JUMP(8, 0x0201, 13, 9),
+		[8] = JUMP(8, 0x0201, 14, 9),
 		[9] = HALF(16),
-		[10] = JUMP(10, company, 11, DROP),
-		[11] = BYTE(15),
-		[12] = JUMP(12, 0xff, TAKE, DROP),
-		[13] = HALF(19),
-		[14] = JUMP(14, company, 15, DROP),
-		[15] = BYTE(18),
-		[16] = JUMP(16, 0xff, TAKE, DROP),
+		[10] = JUMP(10, company[0], 12, 11),
+		[11] = JUMP(11, company[1], 12, DROP),
+		[12] = BYTE(15),
+		[13] = JUMP(13, 0xff, TAKE, DROP),
+		[14] = HALF(19),
+		[15] = JUMP(15, company[0], 17, 16),
+		[16] = JUMP(16, company[1], 17, DROP),
+		[17] = BYTE(18),
+		[18] = JUMP(18, 0xff, TAKE, DROP),
 		[TAKE] = BPF_STMT(BPF_RET | BPF_K, PACKET_LIMIT),
 		[DROP] = BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -91,10 +97,13 @@ static bool take(struct ear *ear, const uint8_t *packet, size_t length) {
 		return true;
 	ear->calling = true;
 	while (!ear->freed && advert_reports_next(&reports, &report)) {
-		size_t size;
-		const uint8_t *data = advert_manufacturer_data(report.data, report.length, ear->config.company, &size);
-		if (data && size == ear->config.length && data[0] == ear->config.header)
-			ear->callbacks->heard(ear->context, &report, data);
+		for (size_t i = 0; !ear->freed && i < EAR_FORMATS; i++) {
+			const struct ear_format *format = &ear->config.format[i];
+			size_t size;
+			const uint8_t *data = advert_manufacturer_data(report.data, report.length, format->company, &size);
+			if (data && size == format->length && data[0] == format->header)
+				ear->callbacks->heard(ear->context, &report, i, data);
+		}
 	}
 	ear->calling = false;
 	if (!ear->freed)
@@ -134,7 +143,7 @@ static int on_readable(sd_event_source *source, int file, uint32_t events, void 
 
 int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, const struct ear_callbacks *callbacks,
             void *context) {
-	assert(ret && event && config && config->length > 0 && config->batch > 0 && callbacks);
+	assert(ret && event && config && config->batch > 0 && callbacks);
 	struct ear *ear = calloc(1, sizeof(*ear));
 	if (!ear)
 		return -ENOMEM;

@@ -1,6 +1,7 @@
-/* Hears one company's manufacturer data on the air, every advert of it, past bluetoothd: the kernel hands a raw HCI socket what
- * the controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the socket's buffer.
- * bluetoothd's D-Bus signals are made for people who choose a device, not for floods. Scanning itself is passive_scan.h's. */
+/* Hears manufacturer data of certain companies and formats on the air, every advert of it, past bluetoothd: the kernel hands a
+ * raw HCI socket what the controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the
+ * socket's buffer. bluetoothd's D-Bus signals are made for people who choose a device, not for floods. Scanning itself is
+ * passive_scan.h's. */
 #pragma once
 
 #include <stddef.h>
@@ -11,18 +12,26 @@
 
 struct ear;
 
+#define EAR_FORMATS 2
+
+/* What is listened for; anything else is not told. */
+struct ear_format {
+	uint16_t company; /* company identifier of the manufacturer data */
+	uint8_t header;   /* its first byte */
+	size_t length;    /* of the data after the identifier, header included */
+};
+
 struct ear_config {
-	unsigned adapter;    /* N of hciN */
-	uint16_t company;    /* company identifier of the manufacturer data */
-	uint8_t header;      /* its first byte */
-	size_t length;       /* of the data after the identifier, header included; others are not told */
+	unsigned adapter; /* N of hciN */
+	struct ear_format format[EAR_FORMATS];
 	size_t batch;        /* adverts told in one turn of the loop at most, so that nothing else starves */
 	size_t buffer_bytes; /* of the socket; a burst that does not fit is lost */
 };
 
 struct ear_callbacks {
-	/* From the loop; the ear may be freed inside. `data` is config.length bytes, a stranger's, valid during the call. */
-	void (*heard)(void *context, const struct advert_report *report, const uint8_t *data);
+	/* From the loop; the ear may be freed inside. format: which of config.format; `data` is its length of bytes, a
+	 * stranger's, valid during the call. */
+	void (*heard)(void *context, const struct advert_report *report, size_t format, const uint8_t *data);
 	/* The adapter is gone, or the socket failed. Nothing follows; free it, and make another when the adapter is back. */
 	void (*failed)(void *context, int error);
 };

@@ -41,6 +41,7 @@ static const struct text_property text_properties[] = {
 	{ "Wifi", offsetof(struct status, wifi), false },
 	{ "Bluetooth", offsetof(struct status, bluetooth), false },
 	{ "Recorder", offsetof(struct status, recorder), false },
+	{ "Signal", offsetof(struct status, signal), false },
 };
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
@@ -168,6 +169,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("Wifi", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Bluetooth", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Recorder", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("Signal", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("Buttons", "a{sb}", get_buttons, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Counters", "a{st}", get_counters, 0, 0), /* they change with every link: read, not signalled */
 	SD_BUS_PROPERTY("IndicatorLights", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -349,6 +349,11 @@ static void on_heard(void *context, const uint8_t address[6], int8_t rssi, const
 	signal_listener_hear(d->signals, address, rssi, bytes);
 }
 
+static void on_heard_legacy(void *context, const uint8_t address[6], const uint8_t *bytes) {
+	struct daemon *d = context;
+	signal_listener_hear_legacy(d->signals, address, bytes);
+}
+
 static void on_slate(void *context, const struct slate_call *call, int8_t rssi) {
 	struct daemon *d = context;
 	slate_hear(d->slate, call, rssi);
@@ -375,7 +380,12 @@ static unsigned on_say(void *context, uint64_t now_s, uint8_t out[ADVERT_SIZE]) 
 	return for_s;
 }
 
-static const struct radio_callbacks radio_handlers = { .accepted = on_accepted, .heard = on_heard, .state = on_radio_state };
+static const struct radio_callbacks radio_handlers = {
+	.accepted = on_accepted,
+	.heard = on_heard,
+	.heard_legacy = on_heard_legacy,
+	.state = on_radio_state,
+};
 
 /* --- requests, recorder, Wi-Fi, D-Bus --- */
 
@@ -549,6 +559,7 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 	const struct radio_bluetooth_config config = {
 		.adapter = s->adapter,
 		.company = (uint16_t)s->signal_company,
+		.legacy_company = (uint16_t)s->signal_legacy_company,
 		.silent = s->silent,
 		.random = random_system(),
 	};
@@ -648,6 +659,9 @@ int daemon_new(struct daemon **ret, sd_event *event, sd_bus *bus, const struct s
 		.wifi = "off",
 		.bluetooth = reason_code(REASON_BLUETOOTH_GONE),
 		.recorder = "unknown",
+		.signal = !settings->signal_enabled ? "off"
+		          : settings->signal_legacy ? "legacy"
+		                                    : "keys",
 	};
 	int result = build(d, bus, state, instance);
 	if (result < 0) {

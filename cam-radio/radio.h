@@ -23,6 +23,8 @@ struct radio_callbacks {
 	/* A Signal or Slate advert, ADVERT_SIZE bytes of a stranger's, after radio_listen. address: least significant byte first;
 	 * rssi: dBm, 127 when unknown. */
 	void (*heard)(void *context, const uint8_t address[6], int8_t rssi, const uint8_t *bytes);
+	/* The same of a call that nobody signs, LEGACY_SIZE bytes. */
+	void (*heard_legacy)(void *context, const uint8_t address[6], const uint8_t *bytes);
 	/* REASON_OK: usable now. Otherwise why it is not; it recovers on its own. */
 	void (*state)(void *context, enum reason reason);
 };
@@ -41,9 +43,10 @@ struct radio {
 };
 
 struct radio_bluetooth_config {
-	const char *adapter; /* as adapter_new takes it */
-	uint16_t company;    /* of Signal and Slate adverts */
-	bool silent;         /* nothing is ever sent: no advert, no answer; adverts are heard */
+	const char *adapter;     /* as adapter_new takes it */
+	uint16_t company;        /* of Signal and Slate adverts */
+	uint16_t legacy_company; /* of calls that nobody signs */
+	bool silent;             /* nothing is ever sent: no advert, no answer; adverts are heard */
 	const struct random_source *random;
 };
 

@@ -15,6 +15,7 @@
 #include "cam-radio/radio.h"
 #include "pairing/limits.h"
 #include "signal/advert.h"
+#include "signal/legacy.h"
 
 /* A companion that has just paired comes back at once for its session. */
 #define LINGER_US (3 * SECOND_US)
@@ -102,9 +103,14 @@ static void start_listening(struct radio_bluetooth *r) {
 
 /* --- adverts --- */
 
-static void on_advert(void *context, const struct advert_report *report, const uint8_t *data) {
+enum heard_format { HEARD_ADVERT, HEARD_LEGACY };
+
+static void on_advert(void *context, const struct advert_report *report, size_t format, const uint8_t *data) {
 	struct radio_bluetooth *r = context;
-	r->callbacks->heard(r->context, report->address, report->rssi, data);
+	if (format == HEARD_LEGACY)
+		r->callbacks->heard_legacy(r->context, report->address, data);
+	else
+		r->callbacks->heard(r->context, report->address, report->rssi, data);
 }
 
 static void stop_hearing(struct radio_bluetooth *r) {
@@ -125,9 +131,8 @@ static const struct ear_callbacks ear_handlers = { .heard = on_advert, .failed =
 
 /* The adapter is ready. */
 static void start_hearing(struct radio_bluetooth *r) {
-	struct ear_config config = { .company = r->config.company,
-		                     .header = ADVERT_HEADER,
-		                     .length = ADVERT_SIZE,
+	struct ear_config config = { .format = { [HEARD_ADVERT] = { r->config.company, ADVERT_HEADER, ADVERT_SIZE },
+		                                 [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
 		                     .batch = EAR_BATCH,
 		                     .buffer_bytes = EAR_BUFFER };
 	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter);

@@ -17,7 +17,7 @@
 #define SIGNAL_COMPANY 0xffff
 
 struct texts {
-	char confirm[16], stealth[16];
+	char confirm[16], stealth[16], auth[16];
 	char kinds[128], assigned[256], muted[256]; /* lists, separated by commas */
 };
 
@@ -48,6 +48,8 @@ static int read_file(struct settings *settings, struct texts *texts, const char 
 		{ "signal", "call", CONFIG_BOOLEAN, &s->signal_call, 0 },
 		{ "signal", "sender", CONFIG_NUMBER, &s->signal_sender, UINT32_MAX },
 		{ "signal", "company", CONFIG_NUMBER, &s->signal_company, UINT16_MAX },
+		{ "signal", "auth", CONFIG_TEXT, texts->auth, sizeof(texts->auth) },
+		{ "signal", "legacy_company", CONFIG_NUMBER, &s->signal_legacy_company, UINT16_MAX },
 		{ "signal", "clock_trusted", CONFIG_BOOLEAN, &s->clock_trusted, 0 },
 		{ "slate", "enabled", CONFIG_BOOLEAN, &s->slate_enabled, 0 },
 		{ "slate", "key", CONFIG_TEXT, s->slate_key, sizeof(s->slate_key) },
@@ -105,7 +107,12 @@ static bool take_muted(struct settings *settings, const char *item) {
 
 /* What is wrong with [signal], or NULL. */
 static const char *read_signal(struct settings *s, struct texts *texts) {
-	if (s->signal_enabled && !*s->signal_keys)
+	if (strcmp(texts->auth, "keys") != 0 && strcmp(texts->auth, "legacy") != 0)
+		return "[signal] auth is keys or legacy";
+	s->signal_legacy = strcmp(texts->auth, "legacy") == 0;
+	if (s->signal_legacy && !s->signal_enabled)
+		return "[signal] auth = legacy without enabled";
+	if (s->signal_enabled && !*s->signal_keys && !s->signal_legacy)
 		return "[signal] enabled needs keys, the file of the agency's keys";
 	if (s->slate_enabled && (!*s->signal_keys || !*s->slate_key))
 		return "[slate] enabled needs key, the file of this camera's key, and [signal] keys, the file of the agency's "
@@ -162,13 +169,14 @@ int settings_read(struct settings *ret, const char *path) {
 		.ap_frequency = 2437,
 		.idle_s = 60,
 		.signal_company = SIGNAL_COMPANY,
+		.signal_legacy_company = SIGNAL_COMPANY,
 		.bluetooth_enabled = true,
 		.may_start_recording = true,
 		.may_set_lights = true,
 		.may_set_sounds = true,
 		.epoch_s = EPOCH_SECONDS,
 	};
-	struct texts texts = { .confirm = "code", .stealth = "off" };
+	struct texts texts = { .confirm = "code", .stealth = "off", .auth = "keys" };
 	int result = read_file(&settings, &texts, path);
 	if (result < 0) {
 		if (result != -EINVAL) /* that one was told with its line */

@@ -28,8 +28,9 @@ struct settings {
 	char led[SETTINGS_PATH_SIZE]; /* folder under /sys/class/leds, "" for none */
 
 	bool signal_enabled;
+	bool signal_legacy; /* calls that nobody signs are taken, too */
 	bool clock_trusted; /* a clock that survives power-off: Signals are held to its time before anything has set it */
-	unsigned signal_company;
+	unsigned signal_company, signal_legacy_company;
 	char signal_keys[SETTINGS_PATH_SIZE];
 	uint32_t signal_kinds; /* bit N: signal_kind N */
 	uint32_t signal_assigned[SIGNAL_ASSIGNED_LIMIT], signal_muted[SIGNAL_MUTED_LIMIT];

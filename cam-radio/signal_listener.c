@@ -86,17 +86,33 @@ static void on_started(void *context, enum reason reason, const struct recorder_
 		log_line(LOG_LEVEL_NOTICE, "signal", "recording %s started", answer->id);
 }
 
-static void start(struct signal_listener *l, const struct signal_call *call, bool time_verified) {
-	char reason[REASON_SIZE], source[DETAIL_SIZE];
+static void start(struct signal_listener *l, enum signal_kind kind, const char *mark, const char *source) {
+	char reason[REASON_SIZE];
 	l->config.counters->value[COUNTER_SIGNALS_STARTED]++;
-	snprintf(reason, sizeof(reason), "signal:%s", signal_kind_name(call->kind));
-	snprintf(source, sizeof(source), "sender %" PRIu32 ", sequence %" PRIu32 ", %s", call->sender, call->sequence,
-	         time_verified ? "time verified" : "time unverified");
-	log_line(LOG_LEVEL_NOTICE, "signal", "%s called: %s", signal_kind_name(call->kind), source);
+	snprintf(reason, sizeof(reason), "signal:%s%s", signal_kind_name(kind), mark);
+	log_line(LOG_LEVEL_NOTICE, "signal", "%s called: %s", signal_kind_name(kind), source);
 	int r = recorder_start(l->config.recorder, &l->call, reason, source, NULL, on_started, l);
 	l->started = r == 0;
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "signal", "the recorder could not be asked: %s", strerror(-r));
+}
+
+static void start_verified(struct signal_listener *l, const struct signal_call *call, bool time_verified) {
+	char source[DETAIL_SIZE];
+	snprintf(source, sizeof(source), "sender %" PRIu32 ", sequence %" PRIu32 ", %s", call->sender, call->sequence,
+	         time_verified ? "time verified" : "time unverified");
+	start(l, call->kind, "", source);
+}
+
+/* The mark is in the reason, too, which everybody sees who sees the recording in a list. */
+static void start_unverified(struct signal_listener *l, const uint8_t address[6], const struct legacy_call *call) {
+	char source[DETAIL_SIZE];
+	const uint8_t *a = address;
+	l->config.counters->value[COUNTER_SIGNALS_UNVERIFIED]++;
+	snprintf(source, sizeof(source),
+	         "unverified (signal.auth = legacy): activator %" PRIu32 ", from %02X:%02X:%02X:%02X:%02X:%02X", call->activator,
+	         a[5], a[4], a[3], a[2], a[1], a[0]);
+	start(l, call->kind, ":unverified", source);
 }
 
 /* --- what is counted and told --- */
@@ -124,14 +140,11 @@ static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum a
 	return true;
 }
 
-static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict,
-                 const struct advert_call *call) {
+/* who: of the call, "" when it is nobody's. */
+static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const char *who) {
 	if (!may_tell(l, address, verdict))
 		return;
 	const uint8_t *a = address;
-	char who[48] = "";
-	if (verdict != ACTIVATION_FORGED)
-		snprintf(who, sizeof(who), " %s of sender %" PRIu32, signal_kind_name(call->signal.kind), call->signal.sender);
 	log_line(verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal",
 	         "%s:%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who, a[5], a[4], a[3], a[2], a[1],
 	         a[0]);
@@ -147,11 +160,14 @@ static enum counter counter_of(enum activation_verdict verdict) {
 		return COUNTER_SIGNALS_STALE;
 	case ACTIVATION_START:
 	case ACTIVATION_START_TIME_UNVERIFIED:
+	case ACTIVATION_START_UNVERIFIED:
 	case ACTIVATION_SLATE:
 	case ACTIVATION_REPEATED:
 	case ACTIVATION_DISABLED:
 	case ACTIVATION_UNASSIGNED:
 	case ACTIVATION_MUTED:
+	case ACTIVATION_UNSIGNED:
+	case ACTIVATION_LIMITED:
 	case ACTIVATION_NOT_BUFFERING:
 	case ACTIVATION_VERDICTS:
 		break;
@@ -168,14 +184,19 @@ static bool is_hurried(struct signal_listener *l) {
 	return l->searches >= SEARCHES_PER_SECOND;
 }
 
+static bool is_buffering(const struct signal_listener *l) {
+	/* Once the recorder was asked, it is as good as recording: a second call would be told as a second start. */
+	return recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING && !l->call;
+}
+
 void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], int8_t rssi, const uint8_t bytes[ADVERT_SIZE]) {
 	struct activation_situation situation = {
 		.bluetooth_enabled = true,
-		/* Once the recorder was asked, it is as good as recording: a second call would be told as a second start. */
-		.buffering = recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING && !l->call,
+		.buffering = is_buffering(l),
 		.hurried = is_hurried(l),
 	};
 	struct advert_call call = { 0 };
+	char who[48] = "";
 	situation.now_s = l->config.clock(&situation.clock_trusted);
 	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
 	enum activation_verdict verdict = activation_judge(l->activation, &situation, bytes, &call);
@@ -184,7 +205,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	switch (verdict) {
 	case ACTIVATION_START:
 	case ACTIVATION_START_TIME_UNVERIFIED:
-		start(l, &call.signal, verdict == ACTIVATION_START);
+		start_verified(l, &call.signal, verdict == ACTIVATION_START);
 		break;
 	case ACTIVATION_SLATE:
 		if (l->config.slate)
@@ -200,12 +221,34 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	case ACTIVATION_MUTED:
 	case ACTIVATION_NOT_BUFFERING:
 		l->config.counters->value[counter_of(verdict)]++;
-		tell(l, address, verdict, &call);
+		if (verdict != ACTIVATION_FORGED)
+			snprintf(who, sizeof(who), " %s of sender %" PRIu32, signal_kind_name(call.signal.kind),
+			         call.signal.sender);
+		tell(l, address, verdict, who);
 		break;
+	case ACTIVATION_START_UNVERIFIED: /* none of an authentic call's */
+	case ACTIVATION_UNSIGNED:
+	case ACTIVATION_LIMITED:
 	case ACTIVATION_VERDICTS:
 		break;
 	}
 	save_memory(l);
+}
+
+void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]) {
+	const struct activation_situation situation = { .bluetooth_enabled = true, .buffering = is_buffering(l) };
+	struct legacy_call call = { 0 };
+	char who[48] = " not well formed";
+	enum activation_verdict verdict =
+	        activation_judge_legacy(l->activation, &situation, loop_now_us(l->event), address, bytes, LEGACY_SIZE, &call);
+	if (verdict == ACTIVATION_START_UNVERIFIED) {
+		start_unverified(l, address, &call);
+		return;
+	}
+	l->config.counters->value[COUNTER_SIGNALS_UNSIGNED]++;
+	if (verdict != ACTIVATION_FORGED)
+		snprintf(who, sizeof(who), " unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
+	tell(l, address, verdict, who);
 }
 
 /* --- life --- */
@@ -214,6 +257,7 @@ static int set_policy(struct signal_listener *l) {
 	const struct settings *s = l->config.settings;
 	struct activation_policy policy = {
 		.enabled = s->signal_enabled,
+		.legacy = s->signal_legacy,
 		.kinds = s->signal_kinds,
 		.assigned_only = s->signal_assigned_count > 0,
 		.assigned_count = s->signal_assigned_count,
@@ -223,7 +267,8 @@ static int set_policy(struct signal_listener *l) {
 	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
 	bool trusted;
 	int r = 0;
-	if (s->signal_enabled || s->slate_enabled || s->signal_call)
+	/* settings.c wants keys where they are needed: with legacy calls alone nobody has any. */
+	if (*s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call))
 		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys,
 		                    &policy.key_count);
 	if (r == 0)
@@ -245,6 +290,9 @@ int signal_listener_new(struct signal_listener **ret, sd_event *event, const str
 		signal_listener_free(l);
 		return r;
 	}
+	if (config->settings->signal_legacy)
+		log_line(LOG_LEVEL_WARNING, "signal",
+		         "[signal] auth = legacy: calls that anybody can send start recordings, which are marked as unverified");
 	load_memory(l);
 	*ret = l;
 	return 0;

@@ -11,6 +11,7 @@
 #include "cam-radio/counters.h"
 #include "cam-radio/settings.h"
 #include "signal/advert.h"
+#include "signal/legacy.h"
 
 struct recorder;
 struct signal_listener;
@@ -38,6 +39,9 @@ bool signal_listener_wants(const struct signal_listener *listener);
 /* One advert of our company and format. address: least significant byte first. rssi: dBm, 127 when unknown. */
 void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], int8_t rssi,
                           const uint8_t bytes[ADVERT_SIZE]);
+/* One advert of the format that nobody signs (signal/legacy.h), LEGACY_SIZE bytes: counted, and heeded only where policy says so.
+ */
+void signal_listener_hear_legacy(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]);
 /* Whether the recording that goes on, or is about to, was started by a call. */
 bool signal_listener_has_started(const struct signal_listener *listener);
 /* The recorder is buffering again, or off. */

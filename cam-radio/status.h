@@ -17,7 +17,7 @@ struct status {
 	char pairing_code[8];
 	char companion[COMPANION_NAME_LIMIT + 1], companion_fingerprint[FINGERPRINT_SIZE];
 	bool session;
-	const char *wifi, *bluetooth, *recorder;
+	const char *wifi, *bluetooth, *recorder, *signal;
 	struct {
 		bool known, down;
 	} button[BUTTON_COUNT];

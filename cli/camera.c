@@ -154,6 +154,9 @@ static void print_status(json_t *status) {
 	printf("  session      %s\n", json_is_true(json_object_get(status, "session")) ? "live" : "none");
 	printf("  wi-fi        %s\n", text_of(status, "wifi"));
 	printf("  recorder     %s\n", text_of(status, "recorder"));
+	const char *signals = text_of(status, "signal");
+	printf("  signal       %s\n",
+	       strcmp(signals, "legacy") == 0 ? "legacy: calls that anybody can send start recordings" : signals);
 	const char *name;
 	json_t *value;
 	json_object_foreach(json_object_get(status, "counters"), name, value)

@@ -174,6 +174,7 @@ const struct cli_command cli_commands[] = {
 	             "every 3 seconds with a new sequence. It can only start recordings, never stop them.",
 	  .options = { { "kind", "KIND", "manual, light-bar, siren, vehicle-door, holster, energy-weapon or camera" },
 	               { "sender", "N", "this sender's number in the agency" },
+	               { "legacy", NULL, "the advert of old activators, which needs no keys and proves nothing" },
 	               { "seconds", "N", "how long (1-300, default 30)" },
 	               { "keys", "FILE", "the agency's keys (default /etc/lanyard/signal.keys)" },
 	               { "adapter", "NAME", "Bluetooth adapter (default hci0)" },

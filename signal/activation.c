@@ -28,6 +28,7 @@ struct activation {
 	struct sender senders[SIGNAL_SENDERS_LIMIT];
 	size_t sender_count;
 	bool dirty;
+	struct legacy_gate gate;
 	uint64_t counts[ACTIVATION_VERDICTS];
 };
 
@@ -143,6 +144,20 @@ static enum sequence take_sequence(struct activation *activation, const struct s
 	return SEQUENCE_NEW;
 }
 
+/* What policy and state say about a call that is what it claims to be. */
+static enum activation_verdict judge_policy(const struct activation_policy *policy, const struct activation_situation *situation,
+                                            uint32_t sender, enum signal_kind kind) {
+	if (!policy->enabled || !(policy->kinds & 1u << (unsigned)kind))
+		return ACTIVATION_DISABLED;
+	if (policy->assigned_only && !listed(policy->assigned, policy->assigned_count, sender))
+		return ACTIVATION_UNASSIGNED;
+	if (listed(policy->muted, policy->muted_count, sender))
+		return ACTIVATION_MUTED;
+	if (!situation->bluetooth_enabled || !situation->buffering)
+		return ACTIVATION_NOT_BUFFERING;
+	return ACTIVATION_START;
+}
+
 static enum activation_verdict judge(struct activation *activation, const struct activation_situation *situation,
                                      const uint8_t *bytes, struct advert_call *call) {
 	bool opened = open_near(activation, bytes, situation, call);
@@ -153,7 +168,6 @@ static enum activation_verdict judge(struct activation *activation, const struct
 	if (call->type == ADVERT_SLATE)
 		return ACTIVATION_SLATE;
 	const struct signal_call *signal = &call->signal;
-	const struct activation_policy *policy = &activation->policy;
 	enum sequence sequence = take_sequence(activation, signal, situation->now_s);
 	if (sequence != SEQUENCE_NEW)
 		return sequence == SEQUENCE_REPEATED ? ACTIVATION_REPEATED : ACTIVATION_REPLAYED;
@@ -161,21 +175,41 @@ static enum activation_verdict judge(struct activation *activation, const struct
 	        signal->time_s > situation->now_s ? signal->time_s - situation->now_s : situation->now_s - signal->time_s;
 	if (situation->clock_trusted && apart > SIGNAL_CLOCK_SLACK_S)
 		return ACTIVATION_STALE;
-	if (!policy->enabled || !(policy->kinds & 1u << (unsigned)signal->kind))
-		return ACTIVATION_DISABLED;
-	if (policy->assigned_only && !listed(policy->assigned, policy->assigned_count, signal->sender))
-		return ACTIVATION_UNASSIGNED;
-	if (listed(policy->muted, policy->muted_count, signal->sender))
-		return ACTIVATION_MUTED;
-	if (!situation->bluetooth_enabled || !situation->buffering)
-		return ACTIVATION_NOT_BUFFERING;
-	return situation->clock_trusted ? ACTIVATION_START : ACTIVATION_START_TIME_UNVERIFIED;
+	enum activation_verdict verdict = judge_policy(&activation->policy, situation, signal->sender, signal->kind);
+	if (verdict == ACTIVATION_START && !situation->clock_trusted)
+		return ACTIVATION_START_TIME_UNVERIFIED;
+	return verdict;
 }
 
 enum activation_verdict activation_judge(struct activation *activation, const struct activation_situation *situation,
                                          const uint8_t bytes[ADVERT_SIZE], struct advert_call *ret_call) {
 	struct advert_call call;
 	enum activation_verdict verdict = judge(activation, situation, bytes, &call);
+	activation->counts[verdict]++;
+	if (ret_call && verdict != ACTIVATION_FORGED)
+		*ret_call = call;
+	return verdict;
+}
+
+static enum activation_verdict judge_legacy(struct activation *activation, const struct activation_situation *situation,
+                                            uint64_t now_us, const uint8_t *address, const struct legacy_call *call) {
+	if (!activation->policy.legacy)
+		return ACTIVATION_UNSIGNED;
+	enum activation_verdict verdict = judge_policy(&activation->policy, situation, call->activator, call->kind);
+	if (verdict != ACTIVATION_START)
+		return verdict;
+	/* Last: what starts nothing uses nothing up. */
+	return legacy_gate_admit(&activation->gate, now_us, address, call->activator) ? ACTIVATION_START_UNVERIFIED
+	                                                                              : ACTIVATION_LIMITED;
+}
+
+enum activation_verdict activation_judge_legacy(struct activation *activation, const struct activation_situation *situation,
+                                                uint64_t now_us, const uint8_t address[6], const uint8_t *bytes, size_t length,
+                                                struct legacy_call *ret_call) {
+	struct legacy_call call;
+	enum activation_verdict verdict = ACTIVATION_FORGED;
+	if (legacy_decode(bytes, length, &call))
+		verdict = judge_legacy(activation, situation, now_us, address, &call);
 	activation->counts[verdict]++;
 	if (ret_call && verdict != ACTIVATION_FORGED)
 		*ret_call = call;
@@ -190,6 +224,7 @@ const char *activation_verdict_name(enum activation_verdict verdict) {
 	static const char *const names[ACTIVATION_VERDICTS] = {
 		[ACTIVATION_START] = "start",
 		[ACTIVATION_START_TIME_UNVERIFIED] = "start-time-unverified",
+		[ACTIVATION_START_UNVERIFIED] = "start-unverified",
 		[ACTIVATION_SLATE] = "slate",
 		[ACTIVATION_FORGED] = "forged",
 		[ACTIVATION_REPEATED] = "repeated",
@@ -198,6 +233,8 @@ const char *activation_verdict_name(enum activation_verdict verdict) {
 		[ACTIVATION_DISABLED] = "disabled",
 		[ACTIVATION_UNASSIGNED] = "unassigned",
 		[ACTIVATION_MUTED] = "muted",
+		[ACTIVATION_UNSIGNED] = "unsigned",
+		[ACTIVATION_LIMITED] = "limited",
 		[ACTIVATION_NOT_BUFFERING] = "not-buffering",
 	};
 	return (unsigned)verdict < ACTIVATION_VERDICTS ? names[verdict] : "unknown";

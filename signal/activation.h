@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "signal/advert.h"
+#include "signal/legacy.h"
 
 /* This week and the next four, so that a camera that misses a dock for a month still hears; and the one before, for the minutes
  * around midnight in which clocks disagree about the week. */
@@ -26,6 +27,7 @@ struct group_key {
 
 struct activation_policy {
 	bool enabled;
+	bool legacy;    /* calls that nobody signs are taken, too */
 	uint32_t kinds; /* bit N: signal_kind N may start a recording */
 	bool assigned_only;
 	uint32_t assigned[SIGNAL_ASSIGNED_LIMIT];
@@ -39,6 +41,7 @@ struct activation_policy {
 enum activation_verdict {
 	ACTIVATION_START,                 /* start a recording now */
 	ACTIVATION_START_TIME_UNVERIFIED, /* start, and say so: this camera's clock is not trusted */
+	ACTIVATION_START_UNVERIFIED,      /* start, and say so: the call is one that anybody can send */
 	ACTIVATION_SLATE,                 /* a Slate call, not a Signal; see *ret_call */
 	ACTIVATION_FORGED,                /* no key opens it: junk, another agency's, or a forgery */
 	ACTIVATION_REPEATED,              /* the sender's latest call once more, shortly after the first time */
@@ -47,6 +50,8 @@ enum activation_verdict {
 	ACTIVATION_DISABLED,              /* policy: Signal off, or this kind off */
 	ACTIVATION_UNASSIGNED,            /* policy: not a source of this officer */
 	ACTIVATION_MUTED,
+	ACTIVATION_UNSIGNED,      /* policy: a call that anybody can send is not taken */
+	ACTIVATION_LIMITED,       /* enough of those for now */
 	ACTIVATION_NOT_BUFFERING, /* Bluetooth off by policy, or recorder off or recording already */
 	ACTIVATION_VERDICTS
 };
@@ -72,6 +77,12 @@ void activation_set_policy(struct activation *activation, const struct activatio
  * anything later: a call is for now or never. ret_call may be NULL; it is set for every verdict but ACTIVATION_FORGED. */
 enum activation_verdict activation_judge(struct activation *activation, const struct activation_situation *situation,
                                          const uint8_t bytes[ADVERT_SIZE], struct advert_call *ret_call);
+/* Judges a call of signal/legacy.h, `length` bytes from `address`, at now_us on a monotonic clock; no clock of the day matters.
+ * The sequences of authentic senders are not touched, whatever numbers it names. ACTIVATION_FORGED: not well formed; *ret_call is
+ * set otherwise, unless NULL. */
+enum activation_verdict activation_judge_legacy(struct activation *activation, const struct activation_situation *situation,
+                                                uint64_t now_us, const uint8_t address[6], const uint8_t *bytes, size_t length,
+                                                struct legacy_call *ret_call);
 /* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
 bool activation_keys(const struct activation *activation, uint64_t epoch, struct advert_keys *ret);
 uint64_t activation_count(const struct activation *activation, enum activation_verdict verdict);

@@ -115,9 +115,11 @@ export function startReason(reason: string): string {
 	};
 	if (known[reason] !== undefined)
 		return known[reason];
-	const words = reason.replace(/^signal:/, "").replace(/[-_]+/g, " ").trim();
+	// A call that anybody can send started it.
+	const unverified = /^signal:.*:unverified$/.test(reason) ? " (unverified)" : "";
+	const words = reason.replace(/^signal:/, "").replace(unverified ? /:unverified$/ : "", "").replace(/[-_]+/g, " ").trim();
 	const named = words.charAt(0).toUpperCase() + words.slice(1);
-	return reason.startsWith("signal:") ? `Signal: ${words}` : named;
+	return reason.startsWith("signal:") ? `Signal: ${words}${unverified}` : named;
 }
 
 export function utf8Length(value: string): number {

@@ -19,7 +19,7 @@ rows("stage", format.stage, [[640, "0.6 s"], [1840, "1.8 s"], [9949, "9.9 s"], [
 rows("signalBars", format.signalBars, [[null, null], [-100, 0], [-90, 1], [-79, 2], [-60, 3], [-40, 4]]);
 rows("signalWord", format.signalWord, [[null, "signal strength unknown"], [-95, "very weak signal"], [-50, "strong signal"]]);
 rows("startReason", format.startReason, [
-	["", "Not told"], ["manual", "Button on the camera"], ["companion", "From the companion"], ["signal:light-bar", "Signal: light bar"], ["pre_event", "Pre event"],
+	["", "Not told"], ["manual", "Button on the camera"], ["companion", "From the companion"], ["signal:light-bar", "Signal: light bar"], ["signal:light-bar:unverified", "Signal: light bar (unverified)"], ["pre_event", "Pre event"],
 ]);
 rows("utf8Length", format.utf8Length, [["", 0], ["abc", 3], ["å", 2], ["🚓", 4]]);
 rows("position", (latitude, longitude) => format.position(latitude, longitude), [[[59.32931, -18.0686], "59.32931, -18.06860"]]);

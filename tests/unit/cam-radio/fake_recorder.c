@@ -155,13 +155,13 @@ static int on_thumbnail(sd_bus_message *m, void *context, sd_bus_error *error) {
 /* --- changes --- */
 
 struct details {
-	const char *category, *case_number, *note;
+	const char *category, *case_number, *note, *source;
 	bool has_position;
 	int32_t latitude, longitude;
 };
 
 static void read_details(sd_bus_message *m, struct details *ret) {
-	*ret = (struct details){ .category = "", .case_number = "", .note = "" };
+	*ret = (struct details){ .category = "", .case_number = "", .note = "", .source = "" };
 	assert_true(sd_bus_message_enter_container(m, 'a', "{sv}") > 0);
 	while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
 		const char *name;
@@ -172,6 +172,8 @@ static void read_details(sd_bus_message *m, struct details *ret) {
 			assert_true(sd_bus_message_read(m, "v", "s", &ret->case_number) > 0);
 		else if (strcmp(name, "Note") == 0)
 			assert_true(sd_bus_message_read(m, "v", "s", &ret->note) > 0);
+		else if (strcmp(name, "Source") == 0)
+			assert_true(sd_bus_message_read(m, "v", "s", &ret->source) > 0);
 		else if (strcmp(name, "LatitudeE7") == 0) {
 			assert_true(sd_bus_message_read(m, "v", "i", &ret->latitude) > 0);
 			ret->has_position = true;
@@ -232,6 +234,7 @@ static int on_start(sd_bus_message *m, void *context, sd_bus_error *error) {
 	r->start_had_location = details.has_position;
 	r->last_latitude = details.latitude;
 	snprintf(r->last_reason, sizeof(r->last_reason), "%s", reason);
+	snprintf(r->last_source, sizeof(r->last_source), "%s", details.source);
 	sd_bus_message *reply;
 	assert_true(sd_bus_message_new_method_return(m, &reply) >= 0);
 	assert_true(sd_bus_message_append(reply, "s", r->recording[0].id) >= 0);

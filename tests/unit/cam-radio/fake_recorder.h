@@ -51,7 +51,7 @@ struct fake_recorder {
 
 	/* What it was asked. */
 	unsigned starts, stops, tags, locations;
-	char last_reason[64];
+	char last_reason[64], last_source[128];
 	int32_t last_latitude;
 	bool start_had_location;
 	uint8_t last_operation[16];

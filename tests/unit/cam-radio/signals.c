@@ -199,6 +199,66 @@ static void test_remembers(void **state) {
 	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
 }
 
+static void hear_legacy(struct fixture *f, enum signal_kind kind, uint32_t activator) {
+	uint8_t bytes[LEGACY_SIZE];
+	legacy_encode(&(struct legacy_call){ kind, activator }, bytes);
+	signal_listener_hear_legacy(f->listener, somebody, bytes);
+}
+
+/* Calls that anybody can send are counted, and nothing else, unless policy asks for them. */
+static void test_unsigned_by_default(void **state) {
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < 100; i++)
+		hear_legacy(f, SIGNAL_HOLSTER, i);
+	settle(f);
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNSIGNED), 100);
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNVERIFIED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 0);
+	assert_int_equal(f->fake.starts, 0);
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+	assert_string_equal(f->fake.last_reason, "signal:holster");
+}
+
+/* Where policy does, the recording says that nobody knows who called, in the longest case, too. */
+static void test_legacy(void **state) {
+	struct fixture *f = *state;
+	f->settings.signal_legacy = true;
+	signal_listener_free(f->listener);
+	assert_int_equal(open_listener(f), 0);
+	hear_legacy(f, SIGNAL_ENERGY_WEAPON, 4242);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+	assert_string_equal(f->fake.last_reason, "signal:energy-weapon:unverified");
+	assert_string_equal(f->fake.last_source, "unverified (signal.auth = legacy): activator 4242, from 01:02:03:04:05:06");
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNVERIFIED), 1);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	settle(f);
+	wait_state(f, "event");
+	hear_legacy(f, SIGNAL_HOLSTER, 1); /* recording already */
+	wait_state(f, "buffering");
+	hear_legacy(f, SIGNAL_HOLSTER, 4242); /* the same source within the minute */
+	settle(f);
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNSIGNED), 2);
+	assert_int_equal(f->fake.starts, 1);
+	hear(f, 4242, 1, NOW_S, SIGNAL_HOLSTER); /* an authentic call is under none of these limits */
+	WAIT_FOR(f, 5, f->fake.starts == 2);
+	assert_string_equal(f->fake.last_reason, "signal:holster");
+}
+
+/* An agency with old activators only has no keys. */
+static void test_legacy_without_keys(void **state) {
+	struct fixture *f = *state;
+	signal_listener_free(f->listener);
+	f->listener = NULL;
+	f->settings.signal_legacy = true;
+	f->settings.signal_keys[0] = '\0';
+	assert_int_equal(open_listener(f), 0);
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 1);
+	hear_legacy(f, SIGNAL_HOLSTER, 7);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+}
+
 static void test_damaged_memory(void **state) {
 	struct fixture *f = *state;
 	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
@@ -278,6 +338,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unsigned_by_default, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_legacy, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_legacy_without_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clock_is_a_guess, set_up, tear_down),

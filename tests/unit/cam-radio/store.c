@@ -80,6 +80,11 @@ static const struct {
 	{ "[camera]\nserial = X\nadapter = hci0\n" BUTTONS "[test]\nlink_socket = /x\n", false },
 	{ SERIAL BUTTONS "[wifi]\nhostapd_control = /x\nap_interface = w\n[test]\nlink_socket = /x\n", false },
 	{ SERIAL BUTTONS "[test]\nepoch_s = 0\n", false },
+	{ SERIAL BUTTONS "[signal]\nenabled = yes\n", false }, /* no keys */
+	{ SERIAL BUTTONS "[signal]\nenabled = yes\nkeys = /x\nauth = keys\n", true },
+	{ SERIAL BUTTONS "[signal]\nenabled = yes\nauth = legacy\n", true },
+	{ SERIAL BUTTONS "[signal]\nauth = legacy\n", false },
+	{ SERIAL BUTTONS "[signal]\nenabled = yes\nkeys = /x\nauth = none\n", false },
 	{ SERIAL BUTTONS "[policy]\nclok = yes\n", false },
 	{ "[camera]\nserial = 123456789012345678901234567890123\n" BUTTONS, false }, /* 33 bytes */
 };
@@ -104,6 +109,7 @@ static void test_settings(void **state) {
 	assert_int_equal(settings_read(&settings, path), 0);
 	assert_string_equal(settings.adapter, "hci0");
 	assert_false(settings.may_set_clock || settings.may_stop_recording || settings.may_set_video_height);
+	assert_false(settings.signal_enabled || settings.signal_legacy);
 	assert_int_equal(settings.idle_s, 60);
 }
 

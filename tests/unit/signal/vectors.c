@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "signal/advert.h"
+#include "signal/legacy.h"
 
 #define TIME_S 1700000100u /* the beginning of epoch 1888889 */
 #define EPOCH (TIME_S / 900)
@@ -61,18 +62,24 @@ static void seal(const uint8_t plaintext[15], uint8_t out[24]) {
 		out[9 + i] = plaintext[i] ^ stream[i];
 }
 
-/* The document shows these bytes, as one word. */
-static void check_shown(const char *path, const char *name, const uint8_t bytes[24]) {
+static void check_contains(const char *path, const char *line) {
 	static char text[1 << 17];
-	char line[128], digits[49];
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	fclose(file);
-	hex_encode(digits, bytes, 24);
-	snprintf(line, sizeof(line), "    %s = %s\n", name, digits);
 	if (!strstr(text, line))
 		fail_msg("%s does not show: %s", path, line);
+}
+
+/* The document and the file of vectors show these bytes, as one word. */
+static void check_shown(const char *path, const char *name, const uint8_t *bytes, size_t length) {
+	char line[128], digits[49];
+	hex_encode(digits, bytes, length);
+	snprintf(line, sizeof(line), "    %s = %s\n", name, digits);
+	check_contains(path, line);
+	snprintf(line, sizeof(line), "  \"%s\": \"%s\"", name, digits);
+	check_contains(SOURCE_DIR "/docs/vectors/signal.json", line);
 }
 
 static void check(const struct advert_call *call, const uint8_t plaintext[15], const char *path, const char *name) {
@@ -83,7 +90,7 @@ static void check(const struct advert_call *call, const uint8_t plaintext[15], c
 	advert_encode(&keys, call, ours);
 	seal(plaintext, theirs);
 	assert_memory_equal(ours, theirs, ADVERT_SIZE);
-	check_shown(path, name, ours);
+	check_shown(path, name, ours, sizeof(ours));
 }
 
 static void test_signal(void **state) {
@@ -124,7 +131,18 @@ static void test_slate(void **state) {
 	check(&call, plaintext, SOURCE_DIR "/docs/slate.md", "slate");
 }
 
+/* Computed by hand: there is nothing in it to compute. */
+static void test_unsigned(void **state) {
+	(void)state;
+	static const uint8_t theirs[LEGACY_SIZE] = { 0x10, 3, 4242 >> 24, (4242 >> 16) & 0xff, (4242 >> 8) & 0xff, 4242 & 0xff };
+	uint8_t ours[LEGACY_SIZE];
+	legacy_encode(&(struct legacy_call){ SIGNAL_SIREN, 4242 }, ours);
+	assert_memory_equal(ours, theirs, sizeof(ours));
+	check_shown(SOURCE_DIR "/docs/protocol.md", "unsigned", ours, sizeof(ours));
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_signal), cmocka_unit_test(test_slate) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_signal), cmocka_unit_test(test_slate),
+		                            cmocka_unit_test(test_unsigned) };
 	return crypto_start() == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
