@@ -182,6 +182,16 @@ const struct cli_command cli_commands[] = {
 	               { "state", "DIR", "where the sequence is kept (default /var/lib/lanyard/signal)" } },
 	  .run = cli_signal_send },
 	{ .group = "signal",
+	  .name = "watch",
+	  .operands = "",
+	  .summary = "calls whenever a switch or a GPIO line says so (a vehicle, a dock box)",
+	  .details =
+	          "The file maps each switch or line to the kind of its call; each call is as that of \"lanyard signal send\", "
+	          "from an\n"
+	          "address of its own (needs CAP_NET_RAW). What is on already when this starts calls nobody. Ends on SIGTERM.",
+	  .options = { { "config", "FILE", "what is watched (default /etc/lanyard/signal.conf)" } },
+	  .run = cli_signal_watch },
+	{ .group = "signal",
 	  .name = "keys",
 	  .operands = "FILE",
 	  .summary = "makes new keys, for an agency without a fleet system",

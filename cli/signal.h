@@ -4,4 +4,5 @@
 #include "cli/command.h"
 
 enum cli_exit cli_signal_send(const struct cli_call *call);
+enum cli_exit cli_signal_watch(const struct cli_call *call);
 enum cli_exit cli_signal_keys(const struct cli_call *call);
