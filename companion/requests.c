@@ -49,6 +49,7 @@ static const struct {
 	{ lanyard_Request_access_point_joined_tag, 0, true },
 	{ lanyard_Request_wifi_stop_tag, 0, true },
 	{ lanyard_Request_station_start_tag, 0, true },
+	{ lanyard_Request_slate_head_tag, lanyard_Response_slate_head_tag, false },
 };
 
 struct requests *requests_new(const struct random_source *random) {

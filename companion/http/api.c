@@ -347,6 +347,24 @@ static void handle_record(struct api *api, struct http_request *request, const c
 		ask_camera(api, request, &question, on_plain_answer);
 }
 
+static void on_slate_head(void *context, enum reason reason, const lanyard_Response *response) {
+	struct pending *pending = context;
+	json_t *json = NULL;
+	pending->session_request = 0;
+	if (reason == REASON_OK)
+		reason = present_slate_head(&response->body.slate_head, &json);
+	if (reason != REASON_OK)
+		pending_reply_reason(pending, reason);
+	else
+		pending_reply_json(pending, json);
+}
+
+static void handle_slate_head(struct api *api, struct http_request *request, const char *id) {
+	(void)id;
+	lanyard_Request question = { .which_body = lanyard_Request_slate_head_tag };
+	ask_camera(api, request, &question, on_slate_head);
+}
+
 static void handle_wifi(struct api *api, struct http_request *request, const char *id) {
 	(void)id;
 	int result = handover_open(api->config.parts->handover);
@@ -399,6 +417,7 @@ static const struct route {
 	{ "PUT", "/api/recordings/*/tag", handle_tag, true },
 	{ "GET", "/api/live", handle_live, false },
 	{ "POST", "/api/record", handle_record, true },
+	{ "GET", "/api/slate/head", handle_slate_head, false },
 	{ "POST", "/api/wifi", handle_wifi, false },
 	{ "DELETE", "/api/wifi", handle_wifi_stop, false },
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "slate/log.h"
 
 #define TEXT_LIMIT 260 /* a tag's note is the longest text */
 #define BATTERY_UNKNOWN 255
@@ -209,4 +210,23 @@ json_t *present_recordings(const lanyard_Recording *list, size_t count, bool mor
 
 json_t *present_receipt(const lanyard_TagReceipt *receipt) {
 	return json_pack("{s:I, s:I}", "revision", (json_int_t)receipt->revision, "time_us", (json_int_t)receipt->time_us);
+}
+
+enum reason present_slate_head(const lanyard_SlateHeadResponse *response, json_t **ret) {
+	struct slate_head head = { .entries = response->entries, .time_us = response->time_us };
+	char text[SLATE_HEAD_TEXT];
+	if (response->log_id.size != sizeof(head.log_id) || response->chain.size != sizeof(head.chain) ||
+	    response->public_key.size != sizeof(head.public_key) || response->signature.size != sizeof(head.signature))
+		return REASON_MESSAGE_MALFORMED;
+	memcpy(head.log_id, response->log_id.bytes, sizeof(head.log_id));
+	memcpy(head.chain, response->chain.bytes, sizeof(head.chain));
+	memcpy(head.public_key, response->public_key.bytes, sizeof(head.public_key));
+	memcpy(head.signature, response->signature.bytes, sizeof(head.signature));
+	if (!slate_head_is_signed(&head))
+		return REASON_MESSAGE_MALFORMED;
+	slate_head_print(&head, text);
+	text[strcspn(text, "\n")] = '\0';
+	*ret = json_pack("{s:s, s:I, s:I}", "head", text, "entries", (json_int_t)head.entries, "time_us",
+	                 (json_int_t)head.time_us);
+	return REASON_OK;
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/reason.h"
 #include "companion/parts.h"
 
 /* now_us: CLOCK_BOOTTIME. */
@@ -12,5 +13,7 @@ json_t *present_status(const struct parts *parts, uint64_t now_us);
 json_t *present_recording(const lanyard_Recording *recording);
 json_t *present_recordings(const lanyard_Recording *list, size_t count, bool more);
 json_t *present_receipt(const lanyard_TagReceipt *receipt);
+/* REASON_OK with *ret; REASON_MESSAGE_MALFORMED for one that the camera has not signed: whoever keeps that keeps nothing. */
+enum reason present_slate_head(const lanyard_SlateHeadResponse *head, json_t **ret);
 /* Text that a peer chose: bytes that are not UTF-8 are shown as "?". */
 json_t *present_text(const char *text);

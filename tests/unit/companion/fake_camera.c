@@ -27,6 +27,7 @@
 #include "crypto/crypto.h"
 #include "link/listen.h"
 #include "proto/codec.h"
+#include "slate/log.h"
 #include "wire/wire.h"
 
 #define RECORDINGS 23
@@ -64,7 +65,7 @@ struct camera {
 	lanyard_Tag tag[RECORDINGS];
 	uint32_t tag_revision[RECORDINGS];
 	uint8_t last_operation[16];
-	bool recording;
+	bool recording, unsigned_head;
 };
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -338,6 +339,26 @@ static void answer_start(struct camera *camera, lanyard_Response *response) {
 	up->frequency_mhz = 2412;
 }
 
+/* Of a log that nobody else has, under a key of the test; with "unsigned on" one bit of what was signed is changed. */
+static void answer_slate_head(const struct camera *camera, lanyard_Response *response) {
+	static const uint8_t seed[ED25519_SEED_SIZE] = { 1, 2, 3 };
+	struct slate_head head = { .log_id = { 0xab }, .entries = 5, .time_us = 1700000000000000, .chain = { 0xcd } };
+	lanyard_SlateHeadResponse *body = &response->body.slate_head;
+	slate_head_sign(&head, seed);
+	head.chain[31] ^= camera->unsigned_head;
+	response->which_body = lanyard_Response_slate_head_tag;
+	body->entries = head.entries;
+	body->time_us = head.time_us;
+	body->log_id.size = sizeof(head.log_id);
+	memcpy(body->log_id.bytes, head.log_id, sizeof(head.log_id));
+	body->chain.size = sizeof(head.chain);
+	memcpy(body->chain.bytes, head.chain, sizeof(head.chain));
+	body->public_key.size = sizeof(head.public_key);
+	memcpy(body->public_key.bytes, head.public_key, sizeof(head.public_key));
+	body->signature.size = sizeof(head.signature);
+	memcpy(body->signature.bytes, head.signature, sizeof(head.signature));
+}
+
 static void answer(struct camera *camera, const lanyard_Request *request) {
 	lanyard_Message message = { .which_kind = lanyard_Message_response_tag };
 	lanyard_Response *response = &message.kind.response;
@@ -349,6 +370,9 @@ static void answer(struct camera *camera, const lanyard_Request *request) {
 		break;
 	case lanyard_Request_record_tag:
 		camera->recording = request->body.record.start;
+		break;
+	case lanyard_Request_slate_head_tag:
+		answer_slate_head(camera, response);
 		break;
 	case lanyard_Request_list_tag:
 		answer_list(camera, &request->body.list, response);
@@ -511,6 +535,8 @@ static void command(struct camera *camera, const char *line) {
 		camera->silent = strcmp(line, "silent on") == 0;
 	} else if (strcmp(line, "full on") == 0 || strcmp(line, "full off") == 0) {
 		camera->full = strcmp(line, "full on") == 0;
+	} else if (strcmp(line, "unsigned on") == 0 || strcmp(line, "unsigned off") == 0) {
+		camera->unsigned_head = strcmp(line, "unsigned on") == 0;
 	} else if (strcmp(line, "forget") == 0) {
 		camera->paired = false;
 	} else if (strcmp(line, "event") == 0) {

@@ -318,6 +318,15 @@ class Recordings(Case):
             self.assertEqual((kind, data["id"]), ("recording", Camera.id(3)))
         self.assertEqual(self.companion.ask("POST", "/api/record", {"start": True}).status, 204)
 
+    def test_slate_head(self):
+        answer = self.companion.ask("GET", "/api/slate/head")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual((answer.json["entries"], answer.json["time_us"]), (5, 1700000000000000))
+        self.assertRegex(answer.json["head"], r"^lanyard-slate-head 1 ab0{30} 5 cd0{62} 1700000000000000 [0-9a-f]{64} [0-9a-f]{128}$")
+        self.camera.do("unsigned on")
+        answer = self.companion.ask("GET", "/api/slate/head")
+        self.assertEqual(answer.reason, "message-malformed")
+
     def test_timeout(self):
         self.camera.do("silent on")
         start = time.monotonic()

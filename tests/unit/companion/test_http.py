@@ -71,7 +71,7 @@ class Http(unittest.TestCase):
     def test_nobody_without_token(self):
         for method, path in (("GET", "/api/status"), ("GET", "/api/events"), ("GET", "/api/recordings"), ("POST", "/api/scan"),
                              ("GET", f"/api/recordings/{Camera.id(1)}/thumbnail"), ("GET", f"/api/recordings/{Camera.id(1)}/media"),
-                             ("PUT", f"/api/recordings/{Camera.id(1)}/tag"), ("POST", "/api/record"), ("POST", "/api/wifi"),
+                             ("PUT", f"/api/recordings/{Camera.id(1)}/tag"), ("POST", "/api/record"), ("GET", "/api/slate/head"), ("POST", "/api/wifi"),
                              ("DELETE", "/api/wifi"), ("POST", "/api/forget"), ("POST", "/api/pair"), ("POST", "/api/pair/confirm"), ("GET", "/api/live"),
                              ("GET", "/api/openapi.yaml"), ("GET", "/api"), ("GET", "/api/nothing")):
             for headers in ({}, {"Cookie": "lanyard=" + "0" * 64}, {"Authorization": "Bearer " + "0" * 64}):
