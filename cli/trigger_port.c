@@ -31,13 +31,13 @@ static int read_now(const struct trigger_port *p, bool *ret) {
 }
 
 static int open_input(struct trigger_port *p) {
-	bool down;
+	bool down = false;
 	p->file = open(p->trigger.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	return p->file < 0 ? -errno : read_now(p, &down);
 }
 
 static int tell_now(struct trigger_port *p, void (*see)(void *, bool), void *context) {
-	bool down;
+	bool down = false;
 	int r = read_now(p, &down);
 	if (r == 0)
 		see(context, down != p->trigger.active_low);
