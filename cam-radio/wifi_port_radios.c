@@ -1,6 +1,5 @@
 /* The handover's radios: hostapd and wpa_supplicant through their control sockets, TCP over whichever is up. */
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "cam-radio/wifi_port.h"
 #include "link/dial_tcp.h"
 #include "wifi/access_point.h"
+#include "wifi/interface.h"
 #include "wifi/station.h"
 
 struct radios {
@@ -22,7 +22,9 @@ struct radios {
 
 static void on_up(void *context) {
 	struct radios *r = context;
-	r->interface = if_nametoindex(r->ap_interface);
+	int result = interface_index(r->ap_interface, &r->interface);
+	if (result < 0) /* dialling will fail, which ends the handover */
+		log_line(LOG_LEVEL_WARNING, "wifi", "%s: %s", r->ap_interface, strerror(-result));
 	r->port.callbacks->access_point_up(r->port.context);
 }
 
@@ -90,6 +92,8 @@ static int radios_dial(struct wifi_port *port, const uint8_t address[16], uint16
 	struct radios *r = (struct radios *)port;
 	if (r->dial)
 		return -EALREADY;
+	if (r->interface == 0)
+		return -ENETDOWN; /* it went as it came */
 	struct tcp_endpoint to = { .interface = r->interface, .port = tcp_port };
 	memcpy(to.address, address, sizeof(to.address));
 	return dial_tcp_new(&r->dial, r->event, &to, timeout_us, on_dialled, r);

@@ -16,6 +16,15 @@
 
 #define RECEIVE_CAPACITY 8192
 
+/* One for the process, in the network namespace in which it was needed first, and kept: a radio can be switched off also when
+ * there is no descriptor left. A descriptor or a negative errno. */
+static int control_socket(void) {
+	static int descriptor = -1;
+	if (descriptor < 0)
+		descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return descriptor < 0 ? -errno : descriptor;
+}
+
 static int interface_flags(int socket, const char *name, struct ifreq *ret) {
 	struct ifreq request = { 0 };
 	if (strlen(name) >= sizeof(request.ifr_name))
@@ -30,27 +39,25 @@ static int interface_flags(int socket, const char *name, struct ifreq *ret) {
 static int system_is_up(void *context, const char *name) {
 	(void)context;
 	struct ifreq request = { 0 };
-	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int descriptor = control_socket();
 	if (descriptor < 0)
-		return -errno;
+		return descriptor;
 	int r = interface_flags(descriptor, name, &request);
-	close(descriptor);
 	return r < 0 ? r : (request.ifr_flags & IFF_UP) != 0;
 }
 
 static int system_set_up(void *context, const char *name, bool up) {
 	(void)context;
 	struct ifreq request = { 0 };
-	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int descriptor = control_socket();
 	if (descriptor < 0)
-		return -errno;
+		return descriptor;
 	int r = interface_flags(descriptor, name, &request);
 	if (r == 0 && ((request.ifr_flags & IFF_UP) != 0) != up) {
 		request.ifr_flags = (short)(request.ifr_flags ^ IFF_UP);
 		if (ioctl(descriptor, SIOCSIFFLAGS, &request) < 0)
 			r = -errno;
 	}
-	close(descriptor);
 	return r;
 }
 
@@ -61,12 +68,24 @@ static int system_set_address(void *context, const char *name, const uint8_t mac
 		return -ENODEV;
 	strcpy(request.ifr_name, name); /* the length was checked on the line above */
 	memcpy(request.ifr_hwaddr.sa_data, mac, MAC_SIZE);
-	int descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int descriptor = control_socket();
 	if (descriptor < 0)
+		return descriptor;
+	return ioctl(descriptor, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
+}
+
+int interface_index(const char *name, unsigned *ret) {
+	struct ifreq request = { 0 };
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENODEV;
+	strcpy(request.ifr_name, name); /* the length was checked on the line above */
+	int descriptor = control_socket();
+	if (descriptor < 0)
+		return descriptor;
+	if (ioctl(descriptor, SIOCGIFINDEX, &request) < 0)
 		return -errno;
-	int r = ioctl(descriptor, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
-	close(descriptor);
-	return r;
+	*ret = (unsigned)request.ifr_ifindex;
+	return 0;
 }
 
 struct interface_watch {
@@ -159,14 +178,15 @@ static int watch_open(struct interface_watch *watch, sd_event *event) {
 
 static int system_watch(void *context, struct interface_watch **ret, sd_event *event, const char *name,
                         interface_address callback, void *callback_context) {
-	unsigned index = if_nametoindex(name);
-	if (index == 0)
-		return -ENODEV;
+	unsigned index;
+	int r = interface_index(name, &index);
+	if (r < 0)
+		return r;
 	struct interface_watch *watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		return -ENOMEM;
 	*watch = (struct interface_watch){ .descriptor = -1, .index = index, .callback = callback, .context = callback_context };
-	int r = watch_open(watch, event);
+	r = watch_open(watch, event);
 	if (r < 0) {
 		system_unwatch(context, watch);
 		return r;

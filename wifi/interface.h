@@ -32,3 +32,6 @@ struct interface_port {
 
 /* The system's own, through an ioctl and rtnetlink. */
 const struct interface_port *interface_port_system(void);
+
+/* The kernel's number of the system's interface `name`. 0, -ENODEV, or another negative errno. */
+int interface_index(const char *name, unsigned *ret);

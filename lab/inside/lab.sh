@@ -23,11 +23,12 @@ printf . >&"$lab_turn"
 # Milliseconds since boot, in $lab_now.
 lab_clock() {
 	local up
-	read -r up _ </proc/uptime
+	IFS=' ' read -r up _ </proc/uptime # a trap may run inside a function that has another IFS
 	lab_now=$((10#${up/./} * 10))
 }
 
 lab_say() {
+	local IFS=' '
 	lab_clock
 	printf '%4d.%02d  %s\n' $((lab_now / 1000)) $((lab_now / 10 % 100)) "$*" >&"$lab_output"
 }
