@@ -1,13 +1,14 @@
 /* bluetooth-lab: the Bluetooth room alone, as a camera or a companion, for lab scenarios. Prints one line for each thing that
  * happens, flushed, with milliseconds since its start; SIGTERM ends it cleanly.
  *
- *   bluetooth-lab camera ADAPTER DATA [--drop]
+ *   bluetooth-lab camera ADAPTER DATA [--drop] [--sealed]
  *       advertises the hexadecimal DATA, accepts channels and sends back whatever arrives.
- *   bluetooth-lab companion ADAPTER DATA [--cycles N] [--bytes N] [--hold MS] [--drop]
+ *   bluetooth-lab companion ADAPTER DATA [--cycles N] [--bytes N] [--hold MS] [--drop] [--sealed]
  *       finds the advert with DATA, opens a channel, sends N bytes (default 64) and takes them back, holds the channel, closes
  * it; N times (default 1; 0 without end), dialling again what it heard last, scanning anew after each failure. Status 0 when
  *       every cycle came to its end.
  *
+ * --sealed: the bytes go through a channel of ours, keys and records, instead of as they are (both ends alike).
  * --drop: ends the radio connection as soon as a channel is closed (without it, after some seconds without one). */
 #include <errno.h>
 #include <getopt.h>
@@ -31,6 +32,7 @@
 #include "bluetooth/peers.h"
 #include "bluetooth/scan.h"
 #include "link/stream.h"
+#include "wire/wire.h"
 
 #define QUEUE_LIMIT 65536
 #define LINKS 16
@@ -40,10 +42,16 @@
 
 struct lab;
 
+/* Bytes as they are, or sealed: one of the two is there while it is open. */
+struct pipe {
+	struct stream *stream;
+	struct wire *wire;
+};
+
 /* One channel of the camera. */
 struct echo {
 	struct lab *lab;
-	struct stream *stream;
+	struct pipe pipe;
 	struct link_peer peer;
 	uint64_t bytes;
 };
@@ -56,7 +64,7 @@ struct lab {
 	struct adapter *adapter;
 	struct peers *peers;
 	struct advert_content content;
-	bool drop;
+	bool drop, sealed;
 	uint64_t start_us;
 
 	/* camera */
@@ -71,7 +79,7 @@ struct lab {
 	unsigned long cycles, cycles_done, bytes, hold_ms, failures;
 	struct scan *scan;
 	struct link_dial *dial;
-	struct stream *stream;
+	struct pipe pipe;
 	struct link_peer peer;
 	bool peer_known;
 	size_t sent, received;
@@ -111,29 +119,87 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+/* ------------------------------------------------------------------------------------------------------------------- pipes */
+
+static bool pipe_is_open(const struct pipe *pipe) {
+	return pipe->stream || pipe->wire;
+}
+
+static void fill_constant(void *context, uint8_t *bytes, size_t length) {
+	memset(bytes, *(const uint8_t *)context, length);
+}
+
+/* Keys that both programs know; nothing here is a secret. */
+static void make_keys(bool camera, struct static_keys *own, struct pairing_record *peer) {
+	static const uint8_t values[] = { 1, 2 };
+	struct static_keys keys[2];
+	for (size_t n = 0; n < 2; n++)
+		static_keys_make(&keys[n], &(struct random_source){ .fill = fill_constant, .context = (void *)&values[n] });
+	*own = keys[camera];
+	*peer = (struct pairing_record){ .secret = { 3 } };
+	memcpy(peer->peer_key, keys[!camera].public, KEY_SIZE);
+}
+
+static int pipe_open(struct pipe *pipe, const struct lab *lab, bool camera, int file, size_t send_mtu,
+                     const struct stream_callbacks *plain, const struct wire_callbacks *sealed, void *context) {
+	static struct static_keys own;
+	static struct pairing_record peer;
+	if (!lab->sealed)
+		return stream_new(&pipe->stream, lab->event, file, send_mtu, QUEUE_LIMIT, plain, context);
+	make_keys(camera, &own, &peer);
+	const struct wire_config config = {
+		.camera = camera,
+		.kind = CHANNEL_SESSION,
+		.keys = &own,
+		.pairing = &peer,
+		.name = "lab",
+		.packet_limit = send_mtu,
+		.queue_limit = QUEUE_LIMIT,
+	};
+	return wire_new(&pipe->wire, lab->event, file, &config, sealed, context);
+}
+
+static int pipe_send(struct pipe *pipe, const uint8_t *bytes, size_t length) {
+	return pipe->wire ? wire_send(pipe->wire, bytes, length) : stream_send(pipe->stream, bytes, length);
+}
+
+/* How much can be sent now; 0 before the keys are there. */
+static size_t pipe_room(const struct pipe *pipe) {
+	if (!pipe->wire)
+		return stream_room(pipe->stream);
+	size_t room = wire_is_live(pipe->wire) ? wire_room(pipe->wire) : 0;
+	return room > RECORD_HEADER_SIZE + RECORD_TAG_SIZE ? room - RECORD_HEADER_SIZE - RECORD_TAG_SIZE : 0;
+}
+
+static void pipe_close(struct pipe *pipe) {
+	stream_free(pipe->stream);
+	wire_free(pipe->wire);
+	*pipe = (struct pipe){ 0 };
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ camera */
 
 static void on_echo_received(void *context, const uint8_t *bytes, size_t length) {
 	struct echo *echo = context;
 	echo->bytes += length;
-	(void)stream_send(echo->stream, bytes, length); /* an overflow ends the stream by itself */
+	(void)pipe_send(&echo->pipe, bytes, length); /* an overflow ends the stream by itself */
 }
 
 static void on_echo_closed(void *context, enum reason reason) {
 	struct echo *echo = context;
 	char text[BLUETOOTH_ADDRESS_TEXT];
 	say(echo->lab, "closed peer=%s reason=%s bytes=%" PRIu64, peer_text(&echo->peer, text), reason_code(reason), echo->bytes);
-	stream_free(echo->stream);
-	echo->stream = NULL;
+	pipe_close(&echo->pipe);
 	peers_closed(echo->lab->peers, &echo->peer, echo->lab->drop);
 }
 
 static void on_accepted(void *context, int file, size_t send_mtu, const struct link_peer *peer) {
-	static const struct stream_callbacks callbacks = { .received = on_echo_received, .closed = on_echo_closed };
+	static const struct stream_callbacks plain = { .received = on_echo_received, .closed = on_echo_closed };
+	static const struct wire_callbacks sealed = { .message = on_echo_received, .closed = on_echo_closed };
 	struct lab *lab = context;
 	struct echo *echo = NULL;
 	for (size_t n = 0; n < LINKS && !echo; n++)
-		if (!lab->links[n].stream)
+		if (!pipe_is_open(&lab->links[n].pipe))
 			echo = &lab->links[n];
 	char text[BLUETOOTH_ADDRESS_TEXT];
 	if (!echo) {
@@ -147,7 +213,7 @@ static void on_accepted(void *context, int file, size_t send_mtu, const struct l
 		close(file);
 		return;
 	}
-	int r = stream_new(&echo->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, echo);
+	int r = pipe_open(&echo->pipe, lab, true, file, send_mtu, &plain, &sealed, echo);
 	say(lab, "accepted peer=%s send_mtu=%zu%s", peer_text(peer, text), send_mtu, r < 0 ? " failed" : "");
 }
 
@@ -206,10 +272,9 @@ static void on_scan_failed(void *context, enum reason reason) {
 }
 
 static void close_stream(struct lab *lab) {
-	if (!lab->stream)
+	if (!pipe_is_open(&lab->pipe))
 		return;
-	stream_free(lab->stream);
-	lab->stream = NULL;
+	pipe_close(&lab->pipe);
 	peers_closed(lab->peers, &lab->peer, lab->drop);
 }
 
@@ -226,11 +291,11 @@ static void send_more(struct lab *lab) {
 		size_t length = lab->bytes - lab->sent;
 		if (length > sizeof(bytes))
 			length = sizeof(bytes);
-		if (length > stream_room(lab->stream))
+		if (length > pipe_room(&lab->pipe))
 			return;
 		for (size_t n = 0; n < length; n++)
 			bytes[n] = (uint8_t)((lab->sent + n) * 7 + (lab->sent + n) / 256);
-		if (stream_send(lab->stream, bytes, length) < 0)
+		if (pipe_send(&lab->pipe, bytes, length) < 0)
 			return;
 		lab->sent += length;
 	}
@@ -259,10 +324,18 @@ static void on_closed(void *context, enum reason reason) {
 	fail(context, "closed", reason);
 }
 
+/* The time of the bytes alone: the keys have a figure of their own. */
+static void on_live(void *context) {
+	struct lab *lab = context;
+	lab->since_us = clock_us();
+	send_more(lab);
+}
+
 static void on_dialled(void *context, int file, size_t send_mtu, enum reason reason) {
-	static const struct stream_callbacks callbacks = { .received = on_received,
-		                                           .writable = on_writable,
-		                                           .closed = on_closed };
+	static const struct stream_callbacks plain = { .received = on_received, .writable = on_writable, .closed = on_closed };
+	static const struct wire_callbacks sealed = {
+		.live = on_live, .message = on_received, .writable = on_writable, .closed = on_closed
+	};
 	struct lab *lab = context;
 	if (reason != REASON_OK) {
 		fail(lab, "dial failed", reason);
@@ -274,7 +347,7 @@ static void on_dialled(void *context, int file, size_t send_mtu, enum reason rea
 		return;
 	}
 	say(lab, "connected ms=%.1f send_mtu=%zu", ms_since(lab->since_us), send_mtu);
-	if (stream_new(&lab->stream, lab->event, file, send_mtu, QUEUE_LIMIT, &callbacks, lab) < 0)
+	if (pipe_open(&lab->pipe, lab, false, file, send_mtu, &plain, &sealed, lab) < 0)
 		abort();
 	enter_state(lab, COMPANION_SENDING);
 }
@@ -373,11 +446,9 @@ static void on_lost(void *context, enum reason reason) {
 
 static int parse(struct lab *lab, int argc, char *argv[]) {
 	static const struct option options[] = {
-		{ "cycles", required_argument, NULL, 'c' },
-		{ "bytes", required_argument, NULL, 'b' },
-		{ "hold", required_argument, NULL, 'h' },
-		{ "drop", no_argument, NULL, 'd' },
-		{ NULL, 0, NULL, 0 },
+		{ "cycles", required_argument, NULL, 'c' }, { "bytes", required_argument, NULL, 'b' },
+		{ "hold", required_argument, NULL, 'h' },   { "drop", no_argument, NULL, 'd' },
+		{ "sealed", no_argument, NULL, 's' },       { NULL, 0, NULL, 0 },
 	};
 	lab->cycles = 1;
 	lab->bytes = 64;
@@ -395,6 +466,9 @@ static int parse(struct lab *lab, int argc, char *argv[]) {
 			break;
 		case 'd':
 			lab->drop = true;
+			break;
+		case 's':
+			lab->sealed = true;
 			break;
 		default:
 			return -EINVAL;
@@ -448,7 +522,7 @@ int main(int argc, char *argv[]) {
 	sd_event_source_disable_unref(lab.timer);
 	sd_event_source_disable_unref(lab.advert_poll);
 	for (size_t n = 0; n < LINKS; n++)
-		stream_free(lab.links[n].stream);
+		pipe_close(&lab.links[n].pipe);
 	link_listener_free(lab.listener);
 	advert_free(lab.advert);
 	peers_free(lab.peers);
