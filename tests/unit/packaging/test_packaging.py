@@ -291,7 +291,8 @@ class Installed(Folder):
         self.assertEqual({name for name in installed if not name.startswith("share/lanyard/page/")}, {
             "bin/cam-radiod", "bin/cam-recorder", "bin/companiond", "bin/lanyard", "libexec/lanyard/wifi-config",
             "lib/systemd/system/cam-radiod.service", "lib/systemd/system/cam-recorder.service", "lib/systemd/system/companiond.service",
-            "lib/systemd/system/lanyard-hostapd@.service", "lib/systemd/system/lanyard-supplicant@.service",
+            "lib/systemd/system/lanyard-hostapd@.service", "lib/systemd/system/lanyard-signal.service",
+            "lib/systemd/system/lanyard-supplicant@.service",
             "lib/sysusers.d/lanyard.conf", "lib/tmpfiles.d/lanyard.conf", "lib/udev/rules.d/60-lanyard.rules",
             "share/bash-completion/completions/lanyard",
             "share/dbus-1/interfaces/org.lanyard.Camera1.xml", "share/dbus-1/interfaces/org.lanyard.Recorder1.xml",
@@ -299,7 +300,7 @@ class Installed(Folder):
             "share/doc/lanyard/LICENSE", "share/doc/lanyard/reference/dbus.md", "share/doc/lanyard/reference/http.md",
             "share/doc/lanyard/reference/reasons.md", "share/doc/lanyard/reference/wire.md", "share/doc/lanyard/real-adapters.md",
             "share/doc/lanyard/examples/cam-radiod.conf", "share/doc/lanyard/examples/cam-recorder.conf",
-            "share/doc/lanyard/examples/companiond.conf",
+            "share/doc/lanyard/examples/companiond.conf", "share/doc/lanyard/examples/signal.conf",
             "share/lanyard/bluetooth/bluetooth-camera.conf", "share/lanyard/bluetooth/main.conf",
             "share/lanyard/hostapd.conf.in", "share/lanyard/wpa_supplicant.conf.in",
             "share/man/man1/lanyard.1", "share/man/man8/cam-radiod.8", "share/man/man8/cam-recorder.8", "share/man/man8/companiond.8"})
