@@ -62,14 +62,19 @@ static uint64_t now_us(const struct watch *watch) {
 	return now;
 }
 
+static void call_if_due(struct watched *w, uint64_t now) {
+	if (!trigger_contact_due(&w->contact, now, w->trigger->debounce_us))
+		return;
+	say(w, "called");
+	/* What keeps it from calling has been said; the next time it may be mended. */
+	(void)signal_sender_call(w->watch->sender, w->trigger->kind, w->watch->settings.seconds);
+}
+
 static void on_level(void *context, bool active) {
 	struct watched *w = context;
 	uint64_t now = now_us(w->watch);
 	/* What was due between two levels that are read at once is due all the same. */
-	if (trigger_contact_due(&w->contact, now, w->trigger->debounce_us)) {
-		say(w, "called");
-		(void)!signal_sender_call(w->watch->sender, w->trigger->kind, w->watch->settings.seconds);
-	}
+	call_if_due(w, now);
 	trigger_contact_see(&w->contact, now, active);
 }
 
@@ -118,11 +123,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 		open_port(w);
 		return 0;
 	}
-	if (trigger_contact_due(&w->contact, now_us(w->watch), w->trigger->debounce_us)) {
-		say(w, "called");
-		/* What keeps it from calling has been said; the next time it may be mended. */
-		(void)!signal_sender_call(w->watch->sender, w->trigger->kind, w->watch->settings.seconds);
-	}
+	call_if_due(w, now_us(w->watch));
 	set_timer(w, trigger_contact_deadline_us(&w->contact, w->trigger->debounce_us));
 	return 0;
 }

@@ -51,7 +51,7 @@ enum activation_verdict {
 	ACTIVATION_UNASSIGNED,            /* policy: not a source of this officer */
 	ACTIVATION_MUTED,
 	ACTIVATION_UNSIGNED,      /* policy: a call that anybody can send is not taken */
-	ACTIVATION_LIMITED,       /* enough of those for now */
+	ACTIVATION_LIMITED,       /* legacy_gate_admit refuses one more of those now */
 	ACTIVATION_NOT_BUFFERING, /* Bluetooth off by policy, or recorder off or recording already */
 	ACTIVATION_VERDICTS
 };

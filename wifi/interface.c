@@ -25,65 +25,48 @@ static int control_socket(void) {
 	return descriptor < 0 ? -errno : descriptor;
 }
 
-static int interface_flags(int socket, const char *name, struct ifreq *ret) {
-	struct ifreq request = { 0 };
-	if (strlen(name) >= sizeof(request.ifr_name))
+/* One of the kernel's questions about an interface, or an order: `request` holds what it wants besides the name, and the answer.
+ */
+static int interface_request(unsigned long code, const char *name, struct ifreq *request) {
+	int descriptor = control_socket();
+	size_t length = strlen(name);
+	if (length >= sizeof(request->ifr_name))
 		return -ENODEV;
-	strcpy(request.ifr_name, name); /* the length was checked on the line above */
-	if (ioctl(socket, SIOCGIFFLAGS, &request) < 0)
-		return -errno;
-	*ret = request;
-	return 0;
+	if (descriptor < 0)
+		return descriptor;
+	memcpy(request->ifr_name, name, length + 1);
+	return ioctl(descriptor, code, request) < 0 ? -errno : 0;
 }
 
 static int system_is_up(void *context, const char *name) {
 	(void)context;
 	struct ifreq request = { 0 };
-	int descriptor = control_socket();
-	if (descriptor < 0)
-		return descriptor;
-	int r = interface_flags(descriptor, name, &request);
+	int r = interface_request(SIOCGIFFLAGS, name, &request);
 	return r < 0 ? r : (request.ifr_flags & IFF_UP) != 0;
 }
 
 static int system_set_up(void *context, const char *name, bool up) {
 	(void)context;
 	struct ifreq request = { 0 };
-	int descriptor = control_socket();
-	if (descriptor < 0)
-		return descriptor;
-	int r = interface_flags(descriptor, name, &request);
-	if (r == 0 && ((request.ifr_flags & IFF_UP) != 0) != up) {
-		request.ifr_flags = (short)(request.ifr_flags ^ IFF_UP);
-		if (ioctl(descriptor, SIOCSIFFLAGS, &request) < 0)
-			r = -errno;
-	}
-	return r;
+	int r = interface_request(SIOCGIFFLAGS, name, &request);
+	if (r < 0 || ((request.ifr_flags & IFF_UP) != 0) == up)
+		return r;
+	request.ifr_flags = (short)(request.ifr_flags ^ IFF_UP);
+	return interface_request(SIOCSIFFLAGS, name, &request);
 }
 
 static int system_set_address(void *context, const char *name, const uint8_t mac[MAC_SIZE]) {
 	(void)context;
 	struct ifreq request = { .ifr_hwaddr = { .sa_family = ARPHRD_ETHER } };
-	if (strlen(name) >= sizeof(request.ifr_name))
-		return -ENODEV;
-	strcpy(request.ifr_name, name); /* the length was checked on the line above */
 	memcpy(request.ifr_hwaddr.sa_data, mac, MAC_SIZE);
-	int descriptor = control_socket();
-	if (descriptor < 0)
-		return descriptor;
-	return ioctl(descriptor, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
+	return interface_request(SIOCSIFHWADDR, name, &request);
 }
 
 int interface_index(const char *name, unsigned *ret) {
 	struct ifreq request = { 0 };
-	if (strlen(name) >= sizeof(request.ifr_name))
-		return -ENODEV;
-	strcpy(request.ifr_name, name); /* the length was checked on the line above */
-	int descriptor = control_socket();
-	if (descriptor < 0)
-		return descriptor;
-	if (ioctl(descriptor, SIOCGIFINDEX, &request) < 0)
-		return -errno;
+	int r = interface_request(SIOCGIFINDEX, name, &request);
+	if (r < 0)
+		return r;
 	*ret = (unsigned)request.ifr_ifindex;
 	return 0;
 }
