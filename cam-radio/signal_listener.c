@@ -38,8 +38,6 @@ struct signal_listener {
 	struct recorder_call *call;
 	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
-	uint64_t minute_us; /* start of the minute in which `lines` were logged */
-	unsigned lines;
 	uint64_t second_us; /* start of the second in which `searches` were made */
 	unsigned searches;
 };
@@ -117,24 +115,25 @@ static void start_unverified(struct signal_listener *l, const uint8_t address[6]
 
 /* --- what is counted and told --- */
 
+static bool was_told_lately(const struct source *source, uint64_t now_us) {
+	return source->told_us > 0 && now_us - source->told_us < TOLD_AGAIN_US;
+}
+
+/* A source's verdict is told once a minute, and no more of all sources within a minute than the table holds: its oldest is
+ * replaced. */
 static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict) {
 	uint64_t now_us = loop_now_us(l->event);
 	struct source *oldest = &l->sources[0];
-	if (now_us - l->minute_us >= TOLD_AGAIN_US) {
-		l->minute_us = now_us;
-		l->lines = 0;
-	}
 	for (size_t i = 0; i < SOURCES; i++) {
 		struct source *source = &l->sources[i];
-		if (source->told_us > 0 && source->verdict == verdict &&
-		    memcmp(source->address, address, sizeof(source->address)) == 0 && now_us - source->told_us < TOLD_AGAIN_US)
+		if (was_told_lately(source, now_us) && source->verdict == verdict &&
+		    memcmp(source->address, address, sizeof(source->address)) == 0)
 			return false;
 		if (source->told_us < oldest->told_us)
 			oldest = source;
 	}
-	if (l->lines >= SOURCES)
+	if (was_told_lately(oldest, now_us))
 		return false;
-	l->lines++;
 	*oldest = (struct source){ .verdict = verdict, .told_us = now_us };
 	memcpy(oldest->address, address, sizeof(oldest->address));
 	return true;
@@ -146,8 +145,8 @@ static void tell(struct signal_listener *l, const uint8_t address[6], enum activ
 		return;
 	const uint8_t *a = address;
 	log_line(verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal",
-	         "%s:%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who, a[5], a[4], a[3], a[2], a[1],
-	         a[0]);
+	         "%s%s%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who[0] != '\0' ? ": " : "", who,
+	         a[5], a[4], a[3], a[2], a[1], a[0]);
 }
 
 static enum counter counter_of(enum activation_verdict verdict) {
@@ -222,7 +221,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	case ACTIVATION_NOT_BUFFERING:
 		l->config.counters->value[counter_of(verdict)]++;
 		if (verdict != ACTIVATION_FORGED)
-			snprintf(who, sizeof(who), " %s of sender %" PRIu32, signal_kind_name(call.signal.kind),
+			snprintf(who, sizeof(who), "%s of sender %" PRIu32, signal_kind_name(call.signal.kind),
 			         call.signal.sender);
 		tell(l, address, verdict, who);
 		break;
@@ -238,7 +237,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]) {
 	const struct activation_situation situation = { .bluetooth_enabled = true, .buffering = is_buffering(l) };
 	struct legacy_call call = { 0 };
-	char who[48] = " not well formed";
+	char who[48] = "not well formed";
 	enum activation_verdict verdict =
 	        activation_judge_legacy(l->activation, &situation, loop_now_us(l->event), address, bytes, LEGACY_SIZE, &call);
 	if (verdict == ACTIVATION_START_UNVERIFIED) {
@@ -247,7 +246,7 @@ void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t addres
 	}
 	l->config.counters->value[COUNTER_SIGNALS_UNSIGNED]++;
 	if (verdict != ACTIVATION_FORGED)
-		snprintf(who, sizeof(who), " unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
+		snprintf(who, sizeof(who), "unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
 	tell(l, address, verdict, who);
 }
 

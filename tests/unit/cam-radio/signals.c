@@ -181,6 +181,48 @@ static void test_refuses(void **state) {
 	WAIT_FOR(f, 5, f->fake.starts == 1);
 }
 
+/* How many lines of the log say that, of what `noise` makes. */
+static unsigned lines_of(struct fixture *f, void (*noise)(struct fixture *f), const char *what) {
+	char line[256];
+	unsigned lines = 0;
+	FILE *log = tmpfile();
+	int errors = dup(STDERR_FILENO);
+	assert_non_null(log);
+	assert_true(errors >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+	noise(f);
+	assert_true(dup2(errors, STDERR_FILENO) >= 0);
+	close(errors);
+	rewind(log);
+	while (fgets(line, sizeof(line), log) != NULL)
+		lines += strstr(line, what) != NULL;
+	fclose(log);
+	return lines;
+}
+
+static void forge(struct fixture *f, unsigned addresses) {
+	const uint8_t junk[ADVERT_SIZE] = { ADVERT_HEADER, 1, 2, 3 };
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t address[6] = { (uint8_t)(i % addresses), (uint8_t)(i % addresses / 256) };
+		signal_listener_hear(f->listener, address, -60, junk);
+	}
+}
+
+static void forge_as_two(struct fixture *f) {
+	forge(f, 2);
+}
+
+static void forge_as_many(struct fixture *f) {
+	forge(f, 1000);
+}
+
+/* Junk fills no log: a line for each source, and no more than 32 of all within a minute. */
+static void test_tells_little(void **state) {
+	struct fixture *f = *state;
+	assert_int_equal(lines_of(f, forge_as_two, "signal: forged"), 2);
+	assert_int_equal(lines_of(f, forge_as_many, "signal: forged"), 30);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 2000);
+}
+
 /* The sequence is on the disk before the recorder is even asked: a restart in the same moment does not make it new again. */
 static void test_remembers(void **state) {
 	struct fixture *f = *state;
@@ -337,6 +379,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tells_little, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unsigned_by_default, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_legacy, set_up, tear_down),
