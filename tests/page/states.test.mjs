@@ -433,8 +433,11 @@ describe("the page", { concurrency: 2 }, () => {
 		await page.getByRole("button", { name: "Play", exact: true }).first().click();
 		await waitForTime(page, 1);
 		await page.getByRole("button", { name: "Pause" }).click();
+		// The minute begins when the page has seen the pause, which an effect after its next frame does.
+		await page.getByRole("button", { name: "Play", exact: true }).first().waitFor();
+		await page.clock.runFor(1000);
 		assert.equal(await calls(server, "DELETE /api/wifi"), 0);
-		await page.clock.fastForward(61_000);
+		await page.clock.fastForward(60_000);
 		await page.getByText("Paused for a minute").waitFor();
 		await until(() => calls(server, "DELETE /api/wifi"), "the channel is closed");
 		await page.getByRole("button", { name: /^Go on at/ }).click();
