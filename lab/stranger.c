@@ -3,10 +3,11 @@
  *
  *   lab-stranger hear ADAPTER SECONDS [COUNT]
  *       prints "ADDRESS public|random connectable|silent HEX" for each advert, flushed; ends after SECONDS, or after COUNT
- * adverts that carry Lanyard's service data (then status 0, else 1) lab-stranger open ADAPTER ADDRESS public|random SECONDS [HEX]
+ *       adverts that carry Lanyard's service data (then status 0, else 1)
+ *   lab-stranger open ADAPTER ADDRESS public|random SECONDS [HEX]
  *       opens a channel, sends HEX, prints what comes back and how it ends: "open after MS ms", "received HEX",
- *       "closed after MS ms". Status 0 when the other side closed it within SECONDS, 3 when it could not be opened, 4 when it was
- *       still open at the end. With SECONDS of 0 it holds until it is told to stop.
+ *       "closed after MS ms". Status 0 when the other side closed it within SECONDS, 3 when it could not be opened, 4 when
+ *       it was still open at the end. With SECONDS of 0 it holds until it is told to stop.
  *   lab-stranger pose ADAPTER [HEX]
  *       advertises Lanyard's service data HEX, connectable, accepts any number of channels and sends back whatever arrives;
  *       prints "posing", then "ADDRESS opened" and "ADDRESS closed". */

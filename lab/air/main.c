@@ -6,10 +6,13 @@
  *   near N        hciN is back
  *   say N HEX     hciN hears an advert with this data (hexadecimal, whole AD structures) from a random address, once
  *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
+ *   mark N RATE COUNT   the same, from eight addresses in turn; behind the format's byte each carries the time it is
+ *                 said at (CLOCK_BOOTTIME in us, 8 bytes) and its number (4 bytes), big-endian
  *   garble N      one bit of the next packet from hciN that carries a channel's bytes is changed; prints "hciN garbled"
  *   sent N        prints "hciN has sent COUNT packets"
  *
  * Adapter N has the public address 00:AA:01:00:00:NN, whichever number it is plugged as. Ends at the end of input or a signal. */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -55,11 +58,16 @@ static int plug(struct air *air) {
 
 /* --- adverts of nobody ---------------------------------------------------------------------------------------------------- */
 
+static void say_from(struct controller *controller, const struct address *from, const uint8_t *data, uint8_t length) {
+	if (controller->scan.enabled)
+		controller_report(controller, ADVERT_SILENT, from, data, length);
+}
+
 static void say(struct controller *controller, const uint8_t *data, uint8_t length) {
 	struct address from = { .type = 1 };
 
-	if (getrandom(from.bytes, sizeof(from.bytes), 0) == (ssize_t)sizeof(from.bytes) && controller->scan.enabled)
-		controller_report(controller, ADVERT_SILENT, &from, data, length);
+	if (getrandom(from.bytes, sizeof(from.bytes), 0) == (ssize_t)sizeof(from.bytes))
+		say_from(controller, &from, data, length);
 }
 
 static int say_hex(struct controller *controller, const char *hex) {
@@ -79,7 +87,18 @@ static struct {
 	struct controller *controller;
 	unsigned rate, left, said;
 	uint64_t since_us;
+	bool marked;
 } junk;
+
+static void say_mark(uint8_t data[28]) {
+	const struct address from = { .type = 1, .bytes = { (uint8_t)(junk.said % 8), 'k', 'r', 'a', 'm', 0xc0 } };
+	uint64_t time = htobe64(now_us());
+	uint32_t number = htobe32(junk.said);
+
+	memcpy(data + 5, &time, sizeof(time));
+	memcpy(data + 5 + sizeof(time), &number, sizeof(number));
+	say_from(junk.controller, &from, data, 28);
+}
 
 static void run_junk(uint64_t now) {
 	uint64_t due = (now - junk.since_us) * junk.rate / 1000000;
@@ -90,7 +109,10 @@ static void run_junk(uint64_t now) {
 
 		if (getrandom(data + 5, sizeof(data) - 5, 0) < 0)
 			break;
-		say(junk.controller, data, sizeof(data));
+		if (junk.marked)
+			say_mark(data);
+		else
+			say(junk.controller, data, sizeof(data));
 		if (junk.left == 1)
 			printf("junk done after %llu ms\n", (unsigned long long)(now - junk.since_us) / 1000);
 	}
@@ -129,7 +151,9 @@ static int run_line(struct air *air, const char *line) {
 			air_away(air, controller, verb[0] == 'a', now_us());
 		else if (!strcmp(verb, "say") && strchr(line + 4, ' '))
 			return say_hex(controller, strchr(line + 4, ' ') + 1);
-		else if (!strcmp(verb, "junk") && sscanf(line, "junk %*u %u %u", &rate, &count) == 2 && rate > 0) {
+		else if ((!strcmp(verb, "junk") || !strcmp(verb, "mark")) && sscanf(line, "%*s %*u %u %u", &rate, &count) == 2 &&
+		         rate > 0) {
+			junk.marked = verb[0] == 'm';
 			junk.controller = controller;
 			junk.rate = rate;
 			junk.left = count;
