@@ -178,6 +178,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_NAMES("SlateHead", NULL, , "s", SD_BUS_PARAM(head), on_slate_head, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Forget", NULL, NULL, on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_NAMES("Feedback", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("SecurityEvent", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),
 	SD_BUS_VTABLE_END,
 };
 
@@ -228,4 +229,10 @@ void camera_bus_changed(struct camera_bus *camera, const char *property) {
 void camera_bus_feedback(struct camera_bus *camera, enum feedback_kind kind, const char *text) {
 	check_sent(sd_bus_emit_signal(camera->bus, OBJECT_PATH, INTERFACE, "Feedback", "ss", feedback_name(kind), text),
 	           "Feedback");
+}
+
+void camera_bus_security(struct camera_bus *camera, enum security_event event, const char *text) {
+	check_sent(
+	        sd_bus_emit_signal(camera->bus, OBJECT_PATH, INTERFACE, "SecurityEvent", "ss", security_event_name(event), text),
+	        "SecurityEvent");
 }

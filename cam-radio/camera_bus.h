@@ -5,6 +5,7 @@
 
 #include "base/reason.h"
 #include "cam-radio/feedback.h"
+#include "cam-radio/security.h"
 #include "cam-radio/status.h"
 #include "slate/log.h"
 
@@ -29,3 +30,4 @@ int camera_bus_publish(struct camera_bus *camera, const char *instance);
 /* Signals PropertiesChanged for this property. */
 void camera_bus_changed(struct camera_bus *camera, const char *property);
 void camera_bus_feedback(struct camera_bus *camera, enum feedback_kind kind, const char *text);
+void camera_bus_security(struct camera_bus *camera, enum security_event event, const char *text);

@@ -579,6 +579,11 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 	return advertiser_new(&d->advertiser, d->event, &advertiser);
 }
 
+static void on_security(void *context, enum security_event event, const char *text) {
+	const struct daemon *d = context;
+	camera_bus_security(d->camera, event, text);
+}
+
 static int build_signals(struct daemon *d) {
 	const struct signal_listener_config config = {
 		.settings = d->settings,
@@ -588,6 +593,7 @@ static int build_signals(struct daemon *d) {
 		.folder = keyring_folder(d->keyring),
 		.clock = signal_clock,
 		.slate = on_slate,
+		.security = on_security,
 		.context = d,
 	};
 	signal_caller_init(&d->caller, d->settings->signal_sender, file_layer_system(), keyring_folder(d->keyring));

@@ -144,9 +144,14 @@ static void tell(struct signal_listener *l, const uint8_t address[6], enum activ
 	if (!may_tell(l, address, verdict))
 		return;
 	const uint8_t *a = address;
-	log_line(verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal",
-	         "%s%s%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict), who[0] != '\0' ? ": " : "", who,
-	         a[5], a[4], a[3], a[2], a[1], a[0]);
+	char text[128];
+	snprintf(text, sizeof(text), "%s%s%s, from %02X:%02X:%02X:%02X:%02X:%02X", activation_verdict_name(verdict),
+	         who[0] != '\0' ? ": " : "", who, a[5], a[4], a[3], a[2], a[1], a[0]);
+	bool attack = verdict == ACTIVATION_FORGED || verdict == ACTIVATION_REPLAYED;
+	log_line(attack ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "signal", "%s", text);
+	if (attack && l->config.security)
+		l->config.security(l->config.context,
+		                   verdict == ACTIVATION_FORGED ? SECURITY_SIGNAL_FORGED : SECURITY_SIGNAL_REPLAYED, text);
 }
 
 static enum counter counter_of(enum activation_verdict verdict) {

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cam-radio/counters.h"
+#include "cam-radio/security.h"
 #include "cam-radio/settings.h"
 #include "signal/advert.h"
 #include "signal/legacy.h"
@@ -26,6 +27,8 @@ struct signal_listener_config {
 	uint64_t (*clock)(bool *ret_trusted);
 	/* A Slate call whose tag is right. May be NULL. */
 	void (*slate)(void *context, const struct slate_call *call, int8_t rssi);
+	/* Somebody forges or replays calls. May be NULL. */
+	void (*security)(void *context, enum security_event event, const char *text);
 	void *context;
 };
 

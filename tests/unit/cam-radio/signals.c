@@ -39,6 +39,7 @@ struct fixture {
 	struct settings settings;
 	struct counters counters;
 	struct signal_listener *listener;
+	unsigned events[SECURITY_SIGNAL_REPLAYED + 1];
 };
 
 static void on_changed(void *context) {
@@ -61,13 +62,21 @@ static void write_keys(struct fixture *f, mode_t mode) {
 	assert_int_equal(chmod(f->keys, mode), 0);
 }
 
+static void on_security(void *context, enum security_event event, const char *text) {
+	struct fixture *f = context;
+	assert_non_null(strstr(text, ", from "));
+	f->events[event]++;
+}
+
 static int open_listener(struct fixture *f) {
 	const struct signal_listener_config config = { .settings = &f->settings,
 		                                       .recorder = f->recorder,
 		                                       .counters = &f->counters,
 		                                       .layer = file_layer_system(),
 		                                       .folder = f->state,
-		                                       .clock = fake_clock };
+		                                       .clock = fake_clock,
+		                                       .security = on_security,
+		                                       .context = f };
 	return signal_listener_new(&f->listener, f->event, &config);
 }
 
@@ -221,6 +230,8 @@ static void test_tells_little(void **state) {
 	assert_int_equal(lines_of(f, forge_as_two, "signal: forged"), 2);
 	assert_int_equal(lines_of(f, forge_as_many, "signal: forged"), 30);
 	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 2000);
+	assert_int_equal(f->events[SECURITY_SIGNAL_FORGED], 32);
+	assert_int_equal(f->events[SECURITY_SIGNAL_REPLAYED], 0);
 }
 
 /* The sequence is on the disk before the recorder is even asked: a restart in the same moment does not make it new again. */
@@ -235,6 +246,8 @@ static void test_remembers(void **state) {
 	now_s += 11;
 	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
 	assert_int_equal(count(f, COUNTER_SIGNALS_REPLAYED), 2);
+	assert_int_equal(f->events[SECURITY_SIGNAL_REPLAYED], 1); /* once a minute of one source */
+	assert_int_equal(f->events[SECURITY_SIGNAL_FORGED], 0);
 	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
 	wait_state(f, "buffering");
 	hear(f, 7, 6, NOW_S, SIGNAL_HOLSTER);
