@@ -97,7 +97,8 @@
 	X(TAG_DIFFERS, 171, "tag-differs", "What was read back is not what was written. Take a new tag.") \
 	X(TAG_DUPLICATE, 172, "tag-duplicate", "Two tags say the same serial.") \
 	X(FINGERPRINT_MISMATCH, 173, "fingerprint-mismatch", \
-	  "The camera that answered has another key than the one you touched. Somebody may be in between. Nothing was changed.")
+	  "The camera that answered has another key than the one you touched. Somebody may be in between. Nothing was changed.") \
+	X(SIGNAL_MUTED, 174, "signal-muted", "This sender was told not to call for a while.")
 
 enum reason {
 #define REASON_ENUM(name, number, code, sentence) REASON_##name = (number),

@@ -42,6 +42,7 @@ static const struct text_property text_properties[] = {
 	{ "Bluetooth", offsetof(struct status, bluetooth), false },
 	{ "Recorder", offsetof(struct status, recorder), false },
 	{ "Signal", offsetof(struct status, signal), false },
+	{ "SignalMutedBy", offsetof(struct status, mute.who), true },
 };
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
@@ -79,6 +80,12 @@ static int get_boolean(sd_bus *bus, const char *path, const char *interface, con
 			return sd_bus_message_append(reply, "b", *at);
 		}
 	return -ENOENT;
+}
+
+static int get_muted_until(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                           void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	return sd_bus_message_append(reply, "t", ((const struct camera_bus *)context)->status->mute.until_s);
 }
 
 static int get_buttons(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
@@ -130,18 +137,29 @@ static void error_name(enum reason reason, char *out, size_t capacity) {
 	out[at] = '\0';
 }
 
+/* What a method answers that gives nothing back. */
+static int answer(sd_bus_message *message, enum reason reason, sd_bus_error *error) {
+	char name[64];
+	if (reason == REASON_OK)
+		return sd_bus_reply_method_return(message, NULL);
+	error_name(reason, name, sizeof(name));
+	return sd_bus_error_set(error, name, reason_sentence(reason));
+}
+
 static int on_forget(sd_bus_message *message, void *context, sd_bus_error *error) {
 	struct camera_bus *camera = context;
 	int result = check_root(message, error);
-	if (result < 0)
-		return result;
-	enum reason reason = camera->callbacks->forget(camera->context);
-	if (reason != REASON_OK) {
-		char name[64];
-		error_name(reason, name, sizeof(name));
-		return sd_bus_error_set(error, name, reason_sentence(reason));
-	}
-	return sd_bus_reply_method_return(message, NULL);
+	return result < 0 ? result : answer(message, camera->callbacks->forget(camera->context), error);
+}
+
+static int on_mute(sd_bus_message *message, void *context, sd_bus_error *error) {
+	struct camera_bus *camera = context;
+	uint32_t minutes;
+	const char *who;
+	int result = check_root(message, error);
+	if (result >= 0)
+		result = sd_bus_message_read(message, "us", &minutes, &who);
+	return result < 0 ? result : answer(message, camera->callbacks->mute(camera->context, minutes, who), error);
 }
 
 static int on_slate_head(sd_bus_message *message, void *context, sd_bus_error *error) {
@@ -170,12 +188,16 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("Bluetooth", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Recorder", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Signal", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("SignalMutedBy", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("SignalMutedUntil", "t", get_muted_until, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Buttons", "a{sb}", get_buttons, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Counters", "a{st}", get_counters, 0, 0), /* they change with every link: read, not signalled */
 	SD_BUS_PROPERTY("IndicatorLights", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Sounds", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	/* Unprivileged for sd-bus, which would let callers with the daemon's own user in: check_root decides. */
 	SD_BUS_METHOD_WITH_NAMES("SlateHead", NULL, , "s", SD_BUS_PARAM(head), on_slate_head, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("MuteSignals", "us", SD_BUS_PARAM(minutes) SD_BUS_PARAM(who), NULL, , on_mute,
+	                         SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Forget", NULL, NULL, on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_NAMES("Feedback", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),
 	SD_BUS_SIGNAL_WITH_NAMES("SecurityEvent", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),

@@ -16,6 +16,9 @@ struct camera_bus_callbacks {
 	enum reason (*forget)(void *context);
 	/* The signed head of the log of sightings, one line. */
 	enum reason (*slate_head)(void *context, char ret[SLATE_HEAD_TEXT]);
+	/* root wants no Signal answered for so many minutes, 0: answered again. REASON_OK once that is durable, or
+	 * REASON_REQUEST_INVALID for what mute_make refuses. */
+	enum reason (*mute)(void *context, uint32_t minutes, const char *who);
 };
 
 /* Exports the object; camera_bus_publish makes it reachable. status and callbacks outlive it. 0 or a negative errno. */

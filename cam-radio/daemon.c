@@ -458,6 +458,10 @@ static enum reason on_forget(void *context) {
 	return REASON_OK;
 }
 
+static void show_mute(struct daemon *d) {
+	d->status.mute = *signal_listener_muted(d->signals);
+}
+
 static enum reason on_slate_head(void *context, char ret[SLATE_HEAD_TEXT]) {
 	struct daemon *d = context;
 	struct slate_head head;
@@ -466,8 +470,6 @@ static enum reason on_slate_head(void *context, char ret[SLATE_HEAD_TEXT]) {
 		slate_head_print(&head, ret);
 	return result == 0 ? REASON_OK : result == -ENOENT ? REASON_NOT_FOUND : REASON_STORE_FAILED;
 }
-
-static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget, .slate_head = on_slate_head };
 
 /* The system has one clock, whatever this daemon is built of. */
 static bool clock_was_set;
@@ -491,6 +493,27 @@ static uint64_t signal_clock(bool *ret_trusted) {
 	        clock_was_set || access(TIME_SYNCHRONIZED, F_OK) == 0 || (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
 	return (uint64_t)time(NULL);
 }
+
+static enum reason on_mute(void *context, uint32_t minutes, const char *who) {
+	struct daemon *d = context;
+	struct mute mute;
+	bool trusted;
+	if (mute_make(&mute, signal_clock(&trusted), minutes, who) < 0)
+		return REASON_REQUEST_INVALID;
+	int result = signal_listener_mute(d->signals, &mute);
+	if (result < 0) {
+		log_reason(LOG_LEVEL_ERROR, "signal", REASON_STORE_FAILED, "not muted: %s", strerror(-result));
+		return REASON_STORE_FAILED;
+	}
+	log_line(LOG_LEVEL_NOTICE, "signal", "%s by \"%s\", for %u minutes", minutes > 0 ? "muted" : "muted no more,", who,
+	         minutes);
+	show_mute(d);
+	camera_bus_changed(d->camera, "SignalMutedBy");
+	camera_bus_changed(d->camera, "SignalMutedUntil");
+	return REASON_OK;
+}
+
+static const struct camera_bus_callbacks camera_handlers = { .forget = on_forget, .slate_head = on_slate_head, .mute = on_mute };
 
 /* --- building --- */
 
@@ -597,7 +620,10 @@ static int build_signals(struct daemon *d) {
 		.context = d,
 	};
 	signal_caller_init(&d->caller, d->settings->signal_sender, file_layer_system(), keyring_folder(d->keyring));
-	return signal_listener_new(&d->signals, d->event, &config);
+	int result = signal_listener_new(&d->signals, d->event, &config);
+	if (result == 0)
+		show_mute(d);
+	return result;
 }
 
 static int build_slate(struct daemon *d) {

@@ -23,8 +23,8 @@
 #define REASON_SIZE 33 /* the recorder's limit and the end */
 #define DETAIL_SIZE 96
 
-/* Who was told about lately. Strangers choose their addresses, so the table is small and the oldest makes room: at worst a line a
- * minute becomes a line for each of many addresses, and the line for all together (`lines`) bounds that too. */
+/* Who was told about lately. Strangers choose their addresses, so the table is small and the oldest makes room when a
+ * minute has passed since it was told of: so the table bounds what all of them together make of the log. */
 struct source {
 	uint8_t address[6];
 	enum activation_verdict verdict;
@@ -38,6 +38,7 @@ struct signal_listener {
 	struct recorder_call *call;
 	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
+	struct mute mute;
 	uint64_t second_us; /* start of the second in which `searches` were made */
 	unsigned searches;
 };
@@ -202,6 +203,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	struct advert_call call = { 0 };
 	char who[48] = "";
 	situation.now_s = l->config.clock(&situation.clock_trusted);
+	situation.muted = mute_is_on(&l->mute, situation.now_s);
 	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
 	enum activation_verdict verdict = activation_judge(l->activation, &situation, bytes, &call);
 	if (verdict == ACTIVATION_FORGED && !situation.clock_trusted)
@@ -240,7 +242,10 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 }
 
 void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]) {
-	const struct activation_situation situation = { .bluetooth_enabled = true, .buffering = is_buffering(l) };
+	bool trusted;
+	const struct activation_situation situation = { .bluetooth_enabled = true,
+		                                        .buffering = is_buffering(l),
+		                                        .muted = mute_is_on(&l->mute, l->config.clock(&trusted)) };
 	struct legacy_call call = { 0 };
 	char who[48] = "not well formed";
 	enum activation_verdict verdict =
@@ -298,6 +303,9 @@ int signal_listener_new(struct signal_listener **ret, sd_event *event, const str
 		log_line(LOG_LEVEL_WARNING, "signal",
 		         "[signal] auth = legacy: calls that anybody can send start recordings, which are marked as unverified");
 	load_memory(l);
+	r = mute_read(&l->mute, config->folder);
+	if (r < 0)
+		log_line(LOG_LEVEL_ERROR, "signal", "whether Signals are muted cannot be read (%s): they are not", strerror(-r));
 	*ret = l;
 	return 0;
 }
@@ -308,6 +316,17 @@ void signal_listener_free(struct signal_listener *l) {
 	recorder_call_cancel(l->call);
 	activation_free(l->activation);
 	free(l);
+}
+
+int signal_listener_mute(struct signal_listener *l, const struct mute *mute) {
+	int r = mute_write(mute, l->config.layer, l->config.folder);
+	if (r == 0)
+		l->mute = *mute;
+	return r;
+}
+
+const struct mute *signal_listener_muted(const struct signal_listener *l) {
+	return &l->mute;
 }
 
 bool signal_listener_has_started(const struct signal_listener *l) {

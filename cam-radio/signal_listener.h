@@ -13,6 +13,7 @@
 #include "cam-radio/settings.h"
 #include "signal/advert.h"
 #include "signal/legacy.h"
+#include "signal/mute.h"
 
 struct recorder;
 struct signal_listener;
@@ -49,5 +50,9 @@ void signal_listener_hear_legacy(struct signal_listener *listener, const uint8_t
 bool signal_listener_has_started(const struct signal_listener *listener);
 /* The recorder is buffering again, or off. */
 void signal_listener_recording_ended(struct signal_listener *listener);
+/* Nothing is answered while it is on (signal/mute.h), also after a restart. 0 or a negative errno: what was there holds. */
+int signal_listener_mute(struct signal_listener *listener, const struct mute *mute);
+/* The present one, or the last. Valid until the next. */
+const struct mute *signal_listener_muted(const struct signal_listener *listener);
 /* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
 bool signal_listener_keys(const struct signal_listener *listener, uint64_t epoch, struct advert_keys *ret);

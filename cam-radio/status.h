@@ -7,6 +7,7 @@
 #include "cam-radio/preferences.h"
 #include "pairing/button_gate.h"
 #include "pairing/limits.h"
+#include "signal/mute.h"
 
 #define FINGERPRINT_SIZE 40
 
@@ -18,6 +19,7 @@ struct status {
 	char companion[COMPANION_NAME_LIMIT + 1], companion_fingerprint[FINGERPRINT_SIZE];
 	bool session;
 	const char *wifi, *bluetooth, *recorder, *signal;
+	struct mute mute;
 	struct {
 		bool known, down;
 	} button[BUTTON_COUNT];

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
+#include <time.h>
 
 #include "cli/output.h"
+#include "signal/mute.h"
 
 #define CAMERA_NAME "org.lanyard.Camera"
 #define CAMERA_PATH "/org/lanyard/Camera1"
@@ -157,6 +159,12 @@ static void print_status(json_t *status) {
 	const char *signals = text_of(status, "signal");
 	printf("  signal       %s\n",
 	       strcmp(signals, "legacy") == 0 ? "legacy: calls that anybody can send start recordings" : signals);
+	time_t muted = (time_t)json_integer_value(json_object_get(status, "signal_muted_until"));
+	char until[32];
+	if (muted > time(NULL)) {
+		strftime(until, sizeof(until), "%Y-%m-%d %H:%M", localtime(&muted));
+		printf("  muted        until %s, by %s: no Signal is answered\n", until, text_of(status, "signal_muted_by"));
+	}
 	const char *name;
 	json_t *value;
 	json_object_foreach(json_object_get(status, "counters"), name, value)
@@ -278,6 +286,44 @@ enum cli_exit cli_camera_forget(const struct cli_call *call) {
 	sd_bus_error_free(&error);
 	sd_bus_flush_close_unref(camera.bus);
 	return result;
+}
+
+static enum cli_exit mute(const struct cli_call *call, uint64_t minutes) {
+	struct camera camera = { 0 };
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	const char *who = cli_value(call, "by");
+	if (!who) {
+		output_error("--by NAME is missing: who wants that");
+		return CLI_USAGE;
+	}
+	enum cli_exit result = camera_open(call, &camera);
+	if (result == CLI_DONE) {
+		int called = sd_bus_call_method(camera.bus, camera.name, CAMERA_PATH, CAMERA_INTERFACE, "MuteSignals", &error,
+		                                NULL, "us", (uint32_t)minutes, who);
+		if (called < 0)
+			result = camera_explain(&camera, &error, called);
+		else if (call->json)
+			output_json(
+			        json_pack("{s:b, s:s, s:I}", "muted", minutes > 0, "by", who, "minutes", (json_int_t)minutes));
+		else if (minutes > 0)
+			printf("The camera answers no Signal for %" PRIu64 " minutes. \"lanyard camera unmute\" ends it.\n",
+			       minutes);
+		else
+			puts("The camera answers Signals.");
+	}
+	sd_bus_error_free(&error);
+	sd_bus_flush_close_unref(camera.bus);
+	return result;
+}
+
+enum cli_exit cli_camera_mute(const struct cli_call *call) {
+	uint64_t minutes;
+	enum cli_exit result = cli_number(call, "minutes", 1, MUTE_MINUTES_LIMIT, 60, &minutes);
+	return result == CLI_DONE ? mute(call, minutes) : result;
+}
+
+enum cli_exit cli_camera_unmute(const struct cli_call *call) {
+	return mute(call, 0);
 }
 
 enum cli_exit cli_slate_head(const struct cli_call *call) {

@@ -6,4 +6,6 @@
 enum cli_exit cli_camera_status(const struct cli_call *call);
 enum cli_exit cli_camera_buttons(const struct cli_call *call);
 enum cli_exit cli_slate_head(const struct cli_call *call);
+enum cli_exit cli_camera_mute(const struct cli_call *call);
+enum cli_exit cli_camera_unmute(const struct cli_call *call);
 enum cli_exit cli_camera_forget(const struct cli_call *call);

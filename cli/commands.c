@@ -15,6 +15,13 @@
 #define STATE \
 	{ "state", "DIR", "the recorder's folder (default /var/lib/lanyard/cam-recorder)" }
 
+#define SENDER_STATE \
+	{ "state", "DIR", "where the sender keeps its sequence (default /var/lib/lanyard/signal)" }
+#define BY \
+	{ "by", "NAME", "who wants that; it is logged" }
+#define MINUTES \
+	{ "minutes", "N", "how long (1-720, default 60)" }
+
 #define READER \
 	{ "reader", "NAME", "a part of the reader's name (default: whichever has a tag)" }
 #define WAIT \
@@ -39,6 +46,19 @@ const struct cli_command cli_commands[] = {
 	  .summary = "forgets the companion and ends its session (root only)",
 	  .options = { INSTANCE },
 	  .run = cli_camera_forget },
+	{ .group = "camera",
+	  .name = "mute",
+	  .operands = "",
+	  .summary = "answers no Signal for a while: a range day (root only)",
+	  .details = "It ends by itself. Who asked for it is logged and shown by \"lanyard camera status\".",
+	  .options = { INSTANCE, BY, MINUTES },
+	  .run = cli_camera_mute },
+	{ .group = "camera",
+	  .name = "unmute",
+	  .operands = "",
+	  .summary = "answers Signals again (root only)",
+	  .options = { INSTANCE, BY },
+	  .run = cli_camera_unmute },
 	{ .group = "companion",
 	  .name = "status",
 	  .operands = "",
@@ -179,7 +199,7 @@ const struct cli_command cli_commands[] = {
 	               { "keys", "FILE", "the agency's keys (default /etc/lanyard/signal.keys)" },
 	               { "adapter", "NAME", "Bluetooth adapter (default hci0)" },
 	               { "company", "N", "company identifier of the adverts (default 0xffff)" },
-	               { "state", "DIR", "where the sequence is kept (default /var/lib/lanyard/signal)" } },
+	               SENDER_STATE },
 	  .run = cli_signal_send },
 	{ .group = "signal",
 	  .name = "watch",
@@ -191,6 +211,19 @@ const struct cli_command cli_commands[] = {
 	          "address of its own (needs CAP_NET_RAW). What is on already when this starts calls nobody. Ends on SIGTERM.",
 	  .options = { { "config", "FILE", "what is watched (default /etc/lanyard/signal.conf)" } },
 	  .run = cli_signal_watch },
+	{ .group = "signal",
+	  .name = "mute",
+	  .operands = "",
+	  .summary = "calls nobody from here for a while: a range day, a mechanic at the light bar",
+	  .details = "It ends by itself. Who asked for it is logged, and said whenever a call is held back.",
+	  .options = { BY, MINUTES, SENDER_STATE },
+	  .run = cli_signal_mute },
+	{ .group = "signal",
+	  .name = "unmute",
+	  .operands = "",
+	  .summary = "calls again",
+	  .options = { BY, SENDER_STATE },
+	  .run = cli_signal_unmute },
 	{ .group = "signal",
 	  .name = "keys",
 	  .operands = "FILE",

@@ -5,4 +5,6 @@
 
 enum cli_exit cli_signal_send(const struct cli_call *call);
 enum cli_exit cli_signal_watch(const struct cli_call *call);
+enum cli_exit cli_signal_mute(const struct cli_call *call);
+enum cli_exit cli_signal_unmute(const struct cli_call *call);
 enum cli_exit cli_signal_keys(const struct cli_call *call);

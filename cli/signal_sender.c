@@ -20,8 +20,8 @@
 #include "signal/activation.h"
 #include "signal/group_keys.h"
 #include "signal/legacy.h"
+#include "signal/mute.h"
 
-#define DEFAULT_STATE "/var/lib/lanyard/signal"
 #define DEFAULT_KEYS "/etc/lanyard/signal.keys"
 /* A call is renewed so often, with a new sequence: a camera that begins to listen meanwhile hears one that is not old. */
 #define RENEW_US 3000000u
@@ -237,6 +237,23 @@ static enum cli_exit explain_sequences(const char *path, int result) {
 	return CLI_FAILED;
 }
 
+/* Asked for each call: somebody may mute it, or end that, meanwhile. What cannot be read mutes nobody. */
+static bool is_muted(const struct signal_sender *s) {
+	struct mute mute = { 0 };
+	char until[32];
+	int folder = folder_open(s->config.state);
+	int r = folder < 0 ? folder : mute_read(&mute, folder);
+	if (folder >= 0)
+		close(folder);
+	if (r < 0)
+		output_error("%s: whether this sender is muted cannot be read: %s", s->config.state, strerror(-r));
+	if (!mute_is_on(&mute, (uint64_t)time(NULL)))
+		return false;
+	strftime(until, sizeof(until), "%Y-%m-%d %H:%M", localtime(&(time_t){ (time_t)mute.until_s }));
+	output_error("muted by %s until %s, so nothing is called [signal-muted]", mute.who, until);
+	return true;
+}
+
 /* Keys are read for each call: weeks go by between them. */
 static enum cli_exit prepare(struct signal_sender *s, unsigned seconds, uint32_t *ret_first) {
 	struct group_key keys[GROUP_KEYS_LIMIT];
@@ -258,7 +275,7 @@ enum cli_exit signal_sender_call(struct signal_sender *s, enum signal_kind kind,
 	uint32_t first = 0;
 	uint64_t now_us;
 	int r = sd_event_now(s->event, CLOCK_BOOTTIME, &now_us);
-	if (r < 0 || prepare(s, seconds, &first) != CLI_DONE)
+	if (r < 0 || is_muted(s) || prepare(s, seconds, &first) != CLI_DONE)
 		return CLI_FAILED;
 	withdraw(s);
 	s->first = first;
@@ -296,7 +313,7 @@ int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct 
 	*s = (struct signal_sender){ .config = *config, .event = sd_event_ref(event), .ended = ended, .context = context };
 	s->config.adapter = config->adapter ? config->adapter : "hci0";
 	s->config.keys = config->keys ? config->keys : DEFAULT_KEYS;
-	s->config.state = config->state ? config->state : DEFAULT_STATE;
+	s->config.state = config->state ? config->state : SIGNAL_SENDER_STATE;
 	int r = sd_event_add_time(event, &s->renew, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_renew, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->renew, SD_EVENT_OFF);

@@ -11,11 +11,12 @@
 
 #define SIGNAL_SENDER_COMPANY 0xffff
 #define SIGNAL_SENDER_SECONDS_LIMIT 300
+#define SIGNAL_SENDER_STATE "/var/lib/lanyard/signal"
 
 struct signal_sender;
 
 struct signal_sender_config {
-	const char *adapter, *keys, *state; /* NULL: hci0, /etc/lanyard/signal.keys, /var/lib/lanyard/signal */
+	const char *adapter, *keys, *state; /* NULL: hci0, /etc/lanyard/signal.keys, SIGNAL_SENDER_STATE */
 	uint32_t sender;                    /* its number in the agency */
 	uint16_t company;                   /* company identifier of the adverts */
 	bool legacy;                        /* the advert of old activators (signal/legacy.h): no keys, no sequence */
@@ -30,7 +31,7 @@ int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct 
 /* NULL is allowed. */
 void signal_sender_free(struct signal_sender *sender);
 /* Begins a call; one that goes on is replaced and not told as ended. The sequences are stored before this returns. CLI_FAILED
- * after a message; a call that goes on goes on then. */
+ * after a message, muted senders included (signal/mute.h); a call that goes on goes on then. */
 enum cli_exit signal_sender_call(struct signal_sender *sender, enum signal_kind kind, unsigned seconds);
 /* Of the latest call: its first sequence, and how many were said. */
 uint32_t signal_sender_first(const struct signal_sender *sender);

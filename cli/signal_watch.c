@@ -65,9 +65,9 @@ static uint64_t now_us(const struct watch *watch) {
 static void call_if_due(struct watched *w, uint64_t now) {
 	if (!trigger_contact_due(&w->contact, now, w->trigger->debounce_us))
 		return;
-	say(w, "called");
 	/* What keeps it from calling has been said; the next time it may be mended. */
-	(void)signal_sender_call(w->watch->sender, w->trigger->kind, w->watch->settings.seconds);
+	bool called = signal_sender_call(w->watch->sender, w->trigger->kind, w->watch->settings.seconds) == CLI_DONE;
+	say(w, called ? "called" : "failed");
 }
 
 static void on_level(void *context, bool active) {

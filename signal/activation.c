@@ -151,7 +151,7 @@ static enum activation_verdict judge_policy(const struct activation_policy *poli
 		return ACTIVATION_DISABLED;
 	if (policy->assigned_only && !listed(policy->assigned, policy->assigned_count, sender))
 		return ACTIVATION_UNASSIGNED;
-	if (listed(policy->muted, policy->muted_count, sender))
+	if (situation->muted || listed(policy->muted, policy->muted_count, sender))
 		return ACTIVATION_MUTED;
 	if (!situation->bluetooth_enabled || !situation->buffering)
 		return ACTIVATION_NOT_BUFFERING;

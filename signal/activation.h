@@ -61,6 +61,7 @@ struct activation_situation {
 	bool clock_trusted;
 	bool bluetooth_enabled;
 	bool buffering;
+	bool muted; /* this camera was told to answer nobody for a while */
 	/* No time to try every epoch we hold keys for, which an untrusted clock asks for and which costs milliseconds: the caller
 	 * bounds how often, because junk is free for whoever sends it. */
 	bool hurried;

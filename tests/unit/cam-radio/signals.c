@@ -260,6 +260,31 @@ static void hear_legacy(struct fixture *f, enum signal_kind kind, uint32_t activ
 	signal_listener_hear_legacy(f->listener, somebody, bytes);
 }
 
+/* Told not to answer for a while, also after a restart: it ends with its time, and when the clock was set back. */
+static void test_muted(void **state) {
+	struct fixture *f = *state;
+	struct mute mute;
+	assert_int_equal(mute_make(&mute, NOW_S, 10, "range officer"), 0);
+	assert_int_equal(signal_listener_mute(f->listener, &mute), 0);
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	signal_listener_free(f->listener);
+	assert_int_equal(open_listener(f), 0);
+	assert_string_equal(signal_listener_muted(f->listener)->who, "range officer");
+	hear(f, 7, 2, NOW_S, SIGNAL_HOLSTER);
+	settle(f);
+	assert_int_equal(count(f, COUNTER_SIGNALS_REFUSED), 2);
+	assert_int_equal(f->fake.starts, 0);
+	now_s += 600;
+	hear(f, 7, 3, now_s, SIGNAL_HOLSTER);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+	wait_state(f, "event");
+	signal_listener_recording_ended(f->listener);
+	wait_state(f, "buffering");
+	now_s = NOW_S - 1;
+	hear(f, 8, 1, now_s, SIGNAL_HOLSTER);
+	WAIT_FOR(f, 5, f->fake.starts == 2);
+}
+
 /* Calls that anybody can send are counted, and nothing else, unless policy asks for them. */
 static void test_unsigned_by_default(void **state) {
 	struct fixture *f = *state;
@@ -393,6 +418,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_little, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_muted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unsigned_by_default, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_legacy, set_up, tear_down),

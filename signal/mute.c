@@ -1,0 +1,70 @@
+#include "signal/mute.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define MUTE_FILE "mute"
+#define LINE_SIZE 128 /* "SINCE UNTIL WHO\n" */
+
+static bool is_good(const struct mute *mute) {
+	return mute->since_s <= mute->until_s && mute->until_s - mute->since_s <= MUTE_MINUTES_LIMIT * 60 && *mute->who &&
+	       text_is_plain(mute->who, false);
+}
+
+int mute_make(struct mute *ret, uint64_t now_s, uint64_t minutes, const char *who) {
+	struct mute mute = { .since_s = now_s };
+	if (minutes > MUTE_MINUTES_LIMIT || strlen(who) >= sizeof(mute.who))
+		return -EINVAL;
+	mute.until_s = now_s + minutes * 60;
+	strcpy(mute.who, who);
+	if (!is_good(&mute))
+		return -EINVAL;
+	*ret = mute;
+	return 0;
+}
+
+bool mute_is_on(const struct mute *mute, uint64_t now_s) {
+	return mute->since_s <= now_s && now_s < mute->until_s;
+}
+
+static int parse(struct mute *ret, char *line) {
+	struct mute mute = { 0 };
+	int at = 0;
+	char *end = strchr(line, '\n');
+	if (!end || end[1] || sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &mute.since_s, &mute.until_s, &at) != 2 || at == 0)
+		return -EBADMSG;
+	*end = '\0';
+	if (line + at > end || strlen(line + at) >= sizeof(mute.who))
+		return -EBADMSG;
+	strcpy(mute.who, line + at);
+	if (!is_good(&mute))
+		return -EBADMSG;
+	*ret = mute;
+	return 0;
+}
+
+int mute_read(struct mute *ret, int folder) {
+	char line[LINE_SIZE + 1];
+	size_t length;
+	*ret = (struct mute){ 0 };
+	int r = file_read(folder, MUTE_FILE, line, LINE_SIZE, &length);
+	if (r == -ENOENT)
+		return 0;
+	if (r == -EFBIG)
+		return -EBADMSG;
+	if (r < 0)
+		return r;
+	line[length] = '\0';
+	return strlen(line) == length ? parse(ret, line) : -EBADMSG;
+}
+
+int mute_write(const struct mute *mute, const struct file_layer *layer, int folder) {
+	char line[LINE_SIZE];
+	int length = snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 " %s\n", mute->since_s, mute->until_s, mute->who);
+	return file_replace(layer, folder, MUTE_FILE, line, (size_t)length);
+}
