@@ -1,8 +1,10 @@
 /* lanyard signal mute, unmute: this sender calls nobody for a while. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +14,14 @@
 #include "cli/signal.h"
 #include "cli/signal_sender.h"
 #include "signal/mute.h"
+
+/* root writes it, and the service, which has a user of its own, has to read it. */
+static int give(int folder) {
+	struct stat owner;
+	if (fstat(folder, &owner) < 0)
+		return -errno;
+	return geteuid() == 0 && fchownat(folder, MUTE_FILE, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
 
 static enum cli_exit set(const struct cli_call *call, uint64_t minutes) {
 	const char *who = cli_value(call, "by");
@@ -24,6 +34,8 @@ static enum cli_exit set(const struct cli_call *call, uint64_t minutes) {
 	state = state ? state : SIGNAL_SENDER_STATE;
 	int folder = folder_open(state);
 	int r = folder < 0 ? folder : mute_write(&mute, file_layer_system(), folder);
+	if (r == 0)
+		r = give(folder);
 	if (folder >= 0)
 		close(folder);
 	if (r < 0) {

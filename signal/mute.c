@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 
-#define MUTE_FILE "mute"
 #define LINE_SIZE 128 /* "SINCE UNTIL WHO\n" */
 
 static bool is_good(const struct mute *mute) {

@@ -1,5 +1,5 @@
 /* "Not now": for a while nobody calls from here, or nobody is answered here: a range day, a mechanic at the light bar. Who asked
- * for it and when is kept with it, across restarts, in the file "mute" of a folder. It ends by itself, and a clock that was set
+ * for it and when is kept with it, across restarts, in a file of a folder. It ends by itself, and a clock that was set
  * back ends it, too: in doubt a camera records. */
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 
+#define MUTE_FILE "mute"
 #define MUTE_WHO_SIZE 64 /* with its end */
 #define MUTE_MINUTES_LIMIT (12 * 60)
 
