@@ -137,7 +137,7 @@ static void error_name(enum reason reason, char *out, size_t capacity) {
 	out[at] = '\0';
 }
 
-/* What a method answers that gives nothing back. */
+/* What a method answers that gives nothing back, or has nothing to give. */
 static int answer(sd_bus_message *message, enum reason reason, sd_bus_error *error) {
 	char name[64];
 	if (reason == REASON_OK)
@@ -166,12 +166,7 @@ static int on_slate_head(sd_bus_message *message, void *context, sd_bus_error *e
 	struct camera_bus *camera = context;
 	char head[SLATE_HEAD_TEXT] = "";
 	enum reason reason = camera->callbacks->slate_head(camera->context, head);
-	if (reason != REASON_OK) {
-		char name[64];
-		error_name(reason, name, sizeof(name));
-		return sd_bus_error_set(error, name, reason_sentence(reason));
-	}
-	return sd_bus_reply_method_return(message, "s", head);
+	return reason == REASON_OK ? sd_bus_reply_method_return(message, "s", head) : answer(message, reason, error);
 }
 
 static const sd_bus_vtable vtable[] = {

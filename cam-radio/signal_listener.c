@@ -201,7 +201,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 		.hurried = is_hurried(l),
 	};
 	struct advert_call call = { 0 };
-	char who[48] = "";
+	char who[64] = "";
 	situation.now_s = l->config.clock(&situation.clock_trusted);
 	situation.muted = mute_is_on(&l->mute, situation.now_s);
 	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
@@ -247,7 +247,7 @@ void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t addres
 		                                        .buffering = is_buffering(l),
 		                                        .muted = mute_is_on(&l->mute, l->config.clock(&trusted)) };
 	struct legacy_call call = { 0 };
-	char who[48] = "not well formed";
+	char who[64] = "not well formed";
 	enum activation_verdict verdict =
 	        activation_judge_legacy(l->activation, &situation, loop_now_us(l->event), address, bytes, LEGACY_SIZE, &call);
 	if (verdict == ACTIVATION_START_UNVERIFIED) {
