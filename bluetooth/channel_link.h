@@ -40,6 +40,13 @@ int link_listener_new(struct link_listener **ret, sd_event *event, const uint8_t
 /* NULL is allowed. */
 void link_listener_free(struct link_listener *listener);
 
+/* For whoever dials more than once, because of two things that Linux 6.1 does when a device was heard and does not answer: 4 s
+ * after LE Create Connection it ends the attempt itself, and closing the socket after that frees a channel a second time
+ * (6.1.192, docs/lab.md). And it sends nothing else to the controller until those 4 s are over, even when the socket was closed
+ * long before; another attempt that was begun meanwhile is ended in the first one's place. */
+#define LINK_DIAL_US 3000000 /* for timeout_us: given up before the kernel does, also by a process that is late */
+#define LINK_REST_US 4200000 /* between an attempt that was given up and the next one */
+
 /* Connects to a peripheral that was just heard. `done` is called once and from the loop: file >= 0 with REASON_OK (ownership
  * passes), or -1 with REASON_CONNECT_FAILED, REASON_TIMEOUT or REASON_ADAPTER_GONE. The owner frees the dial, inside or later.
  * The kernel connects without bluetoothd: no service discovery. Until then the kernel's scanning may pause: dial with a short

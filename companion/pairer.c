@@ -11,7 +11,6 @@
 #include "wire/wire.h"
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
-#define DIAL_TIMEOUT_US (8 * SECOND_US)
 /* After a session or a pairing with the same camera its radio connection takes some seconds to end, and a new channel on it is
  * refused or closed at once meanwhile. Whoever has just chosen the camera should not have to choose it again for that. */
 #define DIAL_AGAIN_US (SECOND_US / 2)
@@ -112,7 +111,7 @@ static const struct wire_callbacks wire_handlers = {
 static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason);
 
 static int pairer_dial(struct pairer *pairer) {
-	return radio_dial(&pairer->dial, pairer->radio, &pairer->peer, DIAL_TIMEOUT_US, on_dialled, pairer);
+	return radio_dial(&pairer->dial, pairer->radio, &pairer->peer, on_dialled, pairer);
 }
 
 static int on_again(sd_event_source *source, uint64_t time_us, void *context) {

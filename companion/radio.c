@@ -103,13 +103,13 @@ static void on_dial_done(void *context, int file, size_t packet_limit, enum reas
 	dial->done(dial->context, file, packet_limit, reason);
 }
 
-int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer, uint64_t timeout_us,
+int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer,
                void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
 	struct radio_dial *dial = calloc(1, sizeof(*dial));
 	if (!dial)
 		return -ENOMEM;
 	*dial = (struct radio_dial){ .radio = radio, .done = done, .context = context };
-	int result = radio->backend->operations->dial(radio->backend, &dial->attempt, peer, timeout_us, on_dial_done, dial);
+	int result = radio->backend->operations->dial(radio->backend, &dial->attempt, peer, on_dial_done, dial);
 	if (result < 0) {
 		free(dial);
 		return result;

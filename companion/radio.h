@@ -38,10 +38,10 @@ enum reason radio_state(const struct radio *radio);
 void radio_listen(struct radio *radio, struct radio_listener *listener);
 void radio_unlisten(struct radio *radio, struct radio_listener *listener);
 
-/* Connects to a camera that was heard. `done` is called once, from the loop: a file (ownership passes) and its largest single
- * write (0: a byte stream) with REASON_OK, or -1 and the reason. The owner frees the dial, inside `done` or later. 0;
- * -ENETDOWN when the radio is not usable; or another negative errno. */
-int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer, uint64_t timeout_us,
+/* Connects to a camera that was heard, within some seconds. `done` is called once, from the loop: a file (ownership passes) and
+ * its largest single write (0: a byte stream) with REASON_OK, or -1 and the reason. The owner frees the dial, inside `done` or
+ * later. 0; -ENETDOWN when the radio is not usable; or another negative errno. */
+int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer,
                void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context);
 /* Whether a radio connection to this peer stands, so that a channel would be opened on it. */
 bool radio_stands(struct radio *radio, const struct link_peer *peer);

@@ -14,7 +14,7 @@ struct radio_events {
 struct radio_operations {
 	void (*scan)(struct radio_backend *backend, bool on);
 	/* Returns a cancellable attempt through *ret. */
-	int (*dial)(struct radio_backend *backend, void **ret, const struct link_peer *peer, uint64_t timeout_us,
+	int (*dial)(struct radio_backend *backend, void **ret, const struct link_peer *peer,
 	            void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context);
 	void (*cancel)(void *dial);
 	bool (*stands)(struct radio_backend *backend, const struct link_peer *peer);

@@ -22,7 +22,18 @@ struct radio_bluez {
 	bool scanning;           /* wanted */
 	sd_event_source *reopen; /* opens the bus: at start, and after it was lost */
 	bool told;               /* that the bus is missing: logged once until it is back */
+	uint64_t rested_us;      /* CLOCK_BOOTTIME: no dial begins before (LINK_REST_US) */
 	const struct radio_events *events;
+	void *context;
+};
+
+struct bluez_dial {
+	struct radio_bluez *radio;
+	struct link_peer peer;
+	sd_event_source *rest;  /* until the dial may begin */
+	struct link_dial *link; /* from then on */
+	bool under_way;
+	void (*done)(void *context, int file, size_t packet_limit, enum reason reason);
 	void *context;
 };
 
@@ -127,13 +138,68 @@ static void radio_bluez_scan(struct radio_backend *backend, bool on) {
 	radio_bluez_update_scan(radio);
 }
 
-static int radio_bluez_dial(struct radio_backend *backend, void **ret, const struct link_peer *peer, uint64_t timeout_us,
-                            void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
-	struct radio_bluez *radio = (struct radio_bluez *)backend;
+/* --- dialling --- */
+
+static uint64_t now_us(const struct radio_bluez *radio) {
+	uint64_t now_us = 0;
+	sd_event_now(radio->event, CLOCK_BOOTTIME, &now_us);
+	return now_us;
+}
+
+static void on_link_done(void *context, int file, size_t packet_limit, enum reason reason) {
+	struct bluez_dial *dial = context;
+	struct radio_bluez *radio = dial->radio;
+	dial->under_way = false;
+	if (reason == REASON_TIMEOUT)
+		radio->rested_us = now_us(radio) + LINK_REST_US;
+	dial->done(dial->context, file, packet_limit, reason);
+}
+
+static int bluez_dial_begin(struct bluez_dial *dial) {
+	struct radio_bluez *radio = dial->radio;
 	if (!radio->adapter || !adapter_is_ready(radio->adapter))
 		return -ENETDOWN;
-	return link_dial((struct link_dial **)ret, radio->event, adapter_address(radio->adapter), peer, timeout_us, done,
-	                 context);
+	int result = link_dial(&dial->link, radio->event, adapter_address(radio->adapter), &dial->peer, LINK_DIAL_US,
+	                       on_link_done, dial);
+	dial->under_way = result >= 0;
+	return result;
+}
+
+static int on_rested(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct bluez_dial *dial = context;
+	int result = bluez_dial_begin(dial);
+	if (result < 0)
+		dial->done(dial->context, -1, 0, result == -ENETDOWN ? REASON_ADAPTER_GONE : REASON_CONNECT_FAILED);
+	return 0;
+}
+
+static void radio_bluez_cancel(void *attempt) {
+	struct bluez_dial *dial = attempt;
+	if (dial->under_way)
+		dial->radio->rested_us = now_us(dial->radio) + LINK_REST_US;
+	sd_event_source_disable_unref(dial->rest);
+	link_dial_free(dial->link);
+	free(dial);
+}
+
+static int radio_bluez_dial(struct radio_backend *backend, void **ret, const struct link_peer *peer,
+                            void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
+	struct radio_bluez *radio = (struct radio_bluez *)backend;
+	struct bluez_dial *dial = calloc(1, sizeof(*dial));
+	if (!dial)
+		return -ENOMEM;
+	*dial = (struct bluez_dial){ .radio = radio, .peer = *peer, .done = done, .context = context };
+	int result = now_us(radio) < radio->rested_us
+	                     ? sd_event_add_time(radio->event, &dial->rest, CLOCK_BOOTTIME, radio->rested_us, 0, on_rested, dial)
+	                     : bluez_dial_begin(dial);
+	if (result < 0) {
+		radio_bluez_cancel(dial);
+		return result;
+	}
+	*ret = dial;
+	return 0;
 }
 
 static bool radio_bluez_stands(struct radio_backend *backend, const struct link_peer *peer) {
@@ -141,10 +207,6 @@ static bool radio_bluez_stands(struct radio_backend *backend, const struct link_
 	unsigned adapter;
 	return radio->adapter && adapter_is_ready(radio->adapter) &&
 	       sscanf(adapter_path(radio->adapter), "/org/bluez/hci%u", &adapter) == 1 && link_stands(adapter, peer);
-}
-
-static void radio_bluez_cancel(void *dial) {
-	link_dial_free(dial);
 }
 
 static void radio_bluez_free(struct radio_backend *backend) {

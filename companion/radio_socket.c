@@ -69,10 +69,9 @@ static void radio_socket_cancel(void *attempt) {
 	free(dial);
 }
 
-static int radio_socket_dial(struct radio_backend *backend, void **ret, const struct link_peer *peer, uint64_t timeout_us,
+static int radio_socket_dial(struct radio_backend *backend, void **ret, const struct link_peer *peer,
                              void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
 	(void)peer;
-	(void)timeout_us; /* connecting to a Unix socket is decided at once */
 	struct radio_socket *radio = (struct radio_socket *)backend;
 	struct socket_dial *dial = calloc(1, sizeof(*dial));
 	if (!dial)

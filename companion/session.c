@@ -12,7 +12,6 @@
 #include "wire/wire.h"
 
 /* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
-#define DIAL_TIMEOUT_US (8 * SECOND_US)
 /* Well below SESSION_IDLE_US, so that one lost ping does not end the session, and often enough that a status is never stale. */
 #define PING_US (20 * SECOND_US)
 #define PING_TIMEOUT_US (10 * SECOND_US)
@@ -181,7 +180,7 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason);
 
 static int path_dial(struct path *path) {
-	return radio_dial(&path->dial, path->session->config.radio, &path->peer, DIAL_TIMEOUT_US, on_dialled, path);
+	return radio_dial(&path->dial, path->session->config.radio, &path->peer, on_dialled, path);
 }
 
 /* An attempt or a session has ended: pause, a little longer each time, then search again. */

@@ -28,6 +28,7 @@ struct controller {
 	int file; /* /dev/vhci, -1 when not plugged */
 	unsigned index;
 	bool away;          /* out of everybody's range */
+	bool deaf;          /* is heard, but answers no connection request */
 	unsigned long sent; /* packets that left its antenna: adverts, requests for scan responses, connections, data */
 	bool garble;        /* its next packet with a channel's bytes arrives with one bit changed */
 	uint8_t public_address[6], random_address[6];

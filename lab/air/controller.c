@@ -300,6 +300,7 @@ static void le_create_connection(const struct command *command) {
 		return;
 	}
 	controller->dial.enabled = true;
+	printf("hci%u dials\n", controller->index);
 	controller->dial.accept_list = p[4];
 	controller->dial.peer.type = p[5];
 	memcpy(controller->dial.peer.bytes, p + 6, 6);

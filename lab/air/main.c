@@ -3,7 +3,9 @@
  *   plug          a further adapter; prints "hci2 plugged"
  *   unplug N      hciN is pulled out
  *   away N        hciN is out of range: nothing arrives, connections end by supervision timeout at both ends
+ *   deaf N        hciN is heard, but answers no connection request, as at the edge of its range
  *   near N        hciN is back
+ *   hear N        hciN answers again
  *   say N HEX     hciN hears an advert with this data (hexadecimal, whole AD structures) from a random address, once
  *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
  *   mark N RATE COUNT   the same, from eight addresses in turn; behind the format's byte each carries the time it is
@@ -149,6 +151,8 @@ static int run_line(struct air *air, const char *line) {
 			unplug(air, controller);
 		else if (!strcmp(verb, "away") || !strcmp(verb, "near"))
 			air_away(air, controller, verb[0] == 'a', now_us());
+		else if (!strcmp(verb, "deaf") || !strcmp(verb, "hear"))
+			controller->deaf = verb[0] == 'd';
 		else if (!strcmp(verb, "say") && strchr(line + 4, ' '))
 			return say_hex(controller, strchr(line + 4, ' ') + 1);
 		else if ((!strcmp(verb, "junk") || !strcmp(verb, "mark")) && sscanf(line, "%*s %*u %u %u", &rate, &count) == 2 &&

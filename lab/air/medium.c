@@ -101,7 +101,8 @@ static void send_advert(struct air *air, struct controller *advertiser) {
 				                  advertiser->advert.scan_response_length);
 			}
 		}
-		if (type == ADVERT_CONNECTABLE && wants(other, &from) && !are_connected(air, other, advertiser)) {
+		if (type == ADVERT_CONNECTABLE && !advertiser->deaf && wants(other, &from) &&
+		    !are_connected(air, other, advertiser)) {
 			connect_ends(air, other, advertiser);
 			return; /* a connection ends legacy advertising */
 		}

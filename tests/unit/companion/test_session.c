@@ -45,10 +45,9 @@ void radio_unlisten(struct radio *radio, struct radio_listener *listener) {
 	radio->listener = NULL;
 }
 
-int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer, uint64_t timeout_us,
+int radio_dial(struct radio_dial **ret, struct radio *radio, const struct link_peer *peer,
                void (*done)(void *context, int file, size_t packet_limit, enum reason reason), void *context) {
 	(void)radio;
-	(void)timeout_us;
 	struct radio_dial *dial = calloc(1, sizeof(*dial));
 	assert_non_null(dial);
 	*dial = (struct radio_dial){ done, context };
