@@ -39,6 +39,14 @@ static void on_lost(void *context, enum reason reason) {
 	f->lost++;
 }
 
+/* Listens for signals when it returns: the bus has answered what was sent after the request for them. */
+static void make_peers(struct fixture *f, uint64_t linger_us) {
+	peers_free(f->peers);
+	assert_int_equal(peers_new(&f->peers, f->adapter, linger_us), 0);
+	assert_true(sd_bus_call_method(f->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
+	                               NULL, NULL, NULL) >= 0);
+}
+
 static int setup(void **state) {
 	static const struct adapter_callbacks callbacks = { .ready = on_ready, .lost = on_lost };
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -50,7 +58,7 @@ static int setup(void **state) {
 	f->bus = fake_client(f->fake);
 	assert_int_equal(adapter_new(&f->adapter, f->bus, "hci0", &callbacks, f), 0);
 	run_until(f->event, f->ready == 1);
-	assert_int_equal(peers_new(&f->peers, f->adapter, LINGER_US), 0);
+	make_peers(f, LINGER_US);
 	*state = f;
 	return 0;
 }
@@ -72,11 +80,6 @@ static struct fake_device *connect_peer(struct fixture *f, unsigned number, stru
 	*ret = (struct link_peer){ .address_type = BDADDR_LE_RANDOM };
 	assert_int_equal(bluetooth_address_parse(text, ret->address), 0);
 	return fake_hear(f->fake_adapter, text, "random", 127, NULL, NULL, 0);
-}
-
-static void linger_long(struct fixture *f) {
-	peers_free(f->peers);
-	assert_int_equal(peers_new(&f->peers, f->adapter, LONG_LINGER_US), 0);
 }
 
 static void test_ended_after_lingering(void **state) {
@@ -116,7 +119,7 @@ static void test_unwanted_is_ended_at_once(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer;
 	struct fake_device *device = connect_peer(f, 1, &peer);
-	linger_long(f);
+	make_peers(f, LONG_LINGER_US);
 	assert_true(peers_opened(f->peers, &peer));
 	assert_true(peers_opened(f->peers, &peer));
 	peers_closed(f->peers, &peer, true); /* its other channel may be a good one */
@@ -183,7 +186,7 @@ static void test_ended_by_the_peer(void **state) {
 	struct fixture *f = *state;
 	struct link_peer peer;
 	struct fake_device *device = connect_peer(f, 1, &peer);
-	linger_long(f);
+	make_peers(f, LONG_LINGER_US);
 	assert_true(peers_opened(f->peers, &peer));
 	peers_closed(f->peers, &peer, false);
 	device->connected = false;
