@@ -70,29 +70,20 @@ lab_radios 2
 lab_host cam1 hci0
 lab_host phone1 hci1
 lab_host phone2 hci2 none
-lab_host cam2 hci3 none
 lab_hostapd cam1
 lab_supplicant phone1
 lab_buttons cam1
-lab_buttons cam2
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
 lanyard signal keys "$lab_run/signal.keys" >/dev/null
 lab_camera_config cam1
 lab_config "$lab_run/cam1/camera.conf" signal enabled yes
 lab_config "$lab_run/cam1/camera.conf" signal keys "$lab_run/signal.keys"
-# A second camera, for Slate; the vehicle of the step before borrows its adapter.
 lanyard slate keys "$lab_run/cameras.keys" LAB-CAM1 LAB-CAM2 >/dev/null
-lab_camera_config cam2
-sed -i '/^hostapd_control\|^ap_interface/d' "$lab_run/cam2/camera.conf"
-lab_config "$lab_run/cam2/camera.conf" signal keys "$lab_run/signal.keys"
-for camera in cam1 cam2; do
-	lab_config "$lab_run/$camera/camera.conf" slate enabled yes
-	lab_config "$lab_run/$camera/camera.conf" slate key "$lab_run/cameras.keys"
-done
-lab_together 'lab_recorder cam1' 'lab_recorder cam2' 'lab_camera cam1' 'lab_camera cam2' 'lab_companion phone1' 'lab_companion phone2'
-echo "@ok lab - $(jq -nc --arg kernel "$(uname -r)" --arg bluez "$(bluetoothctl --version | grep -oE '[0-9.]+')" \
-	'{kernel: $kernel, bluez: $bluez, hosts: ["cam1", "phone1", "phone2"]}')"
+lab_config "$lab_run/cam1/camera.conf" slate enabled yes
+lab_config "$lab_run/cam1/camera.conf" slate key "$lab_run/cameras.keys"
+lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
+echo "@ok lab - {\"kernel\": \"$(</proc/sys/kernel/osrelease)\", \"bluez\": \"$DEMO_BLUEZ\", \"hosts\": [\"cam1\", \"phone1\", \"phone2\"]}"
 
 # ------------------------------------------------------------------------------------------------------------------- steps
 
@@ -191,6 +182,15 @@ done_with "$started"
 
 step slate 'two cameras that record near each other; their logs tell it, and how far their clocks were apart'
 recorder_of() { busctl call "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org.lanyard.Recorder1 "${@:2}" >/dev/null; }
+# The second camera gets the adapter that the vehicle had.
+lab_host cam2 hci3 none
+lab_buttons cam2
+lab_camera_config cam2
+sed -i '/^hostapd_control\|^ap_interface/d' "$lab_run/cam2/camera.conf"
+lab_config "$lab_run/cam2/camera.conf" signal keys "$lab_run/signal.keys"
+lab_config "$lab_run/cam2/camera.conf" slate enabled yes
+lab_config "$lab_run/cam2/camera.conf" slate key "$lab_run/cameras.keys"
+lab_together 'lab_recorder cam2' 'lab_camera cam2'
 # An entry has 80 bytes.
 log_size() { stat -c %s "$lab_run/$1/camera/slate"; }
 # shellcheck disable=SC2034 # for the condition
