@@ -112,7 +112,7 @@ static void open_port(struct watched *w) {
 		return;
 	}
 	w->told_missing = false;
-	say(w, "watched");
+	say(w, trigger_port_polled(w->port) ? "polled" : "watched");
 	look(w);
 }
 

@@ -6,16 +6,21 @@
 #include <linux/input.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 
+/* Of a line whose chip tells of no changes, as those on USB and many on I2C: a switch that bounces is settled by then. */
+#define POLL_NS 50000000
+
 struct trigger_port {
 	struct trigger trigger;
-	int file; /* of the device, or of the line's events, which is the line's */
+	int file; /* of the device, of the line's events, which is the line's, or of the timer when the line is polled */
 	struct gpiod_chip *chip;
 	struct gpiod_line *line;
-	bool asked; /* what there is now has been told; events follow */
+	bool polled, level; /* level: the last one that a polled line had */
+	bool asked;         /* what there is now has been told; events follow */
 };
 
 /* --- input devices --- */
@@ -70,6 +75,17 @@ static int read_input(struct trigger_port *p, void (*see)(void *, bool), void *c
 
 /* --- lines --- */
 
+static int poll_line(struct trigger_port *p, int flags) {
+	const struct itimerspec every = { .it_value.tv_nsec = POLL_NS, .it_interval.tv_nsec = POLL_NS };
+	if (gpiod_line_request_input_flags(p->line, "lanyard", flags) < 0)
+		return -errno;
+	p->file = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	p->polled = true;
+	if (p->file < 0 || timerfd_settime(p->file, 0, &every, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
 static int open_line(struct trigger_port *p) {
 	p->chip = gpiod_chip_open_lookup(p->trigger.path);
 	if (!p->chip)
@@ -79,9 +95,23 @@ static int open_line(struct trigger_port *p) {
 		return -errno;
 	int flags = p->trigger.active_low ? GPIOD_LINE_REQUEST_FLAG_ACTIVE_LOW : 0;
 	if (gpiod_line_request_both_edges_events_flags(p->line, "lanyard", flags) < 0)
-		return -errno;
+		/* ENODEV is the kernel's word for a line without interrupt, too. */
+		return errno == ENODEV || errno == ENXIO ? poll_line(p, flags) : -errno;
 	p->file = gpiod_line_event_get_fd(p->line);
 	return p->file < 0 ? -errno : 0;
+}
+
+static int read_polled(struct trigger_port *p, void (*see)(void *, bool), void *context) {
+	uint64_t times;
+	(void)!read(p->file, &times, sizeof(times)); /* it only has to be taken */
+	int value = gpiod_line_get_value(p->line);
+	if (value < 0)
+		return -errno;
+	if (p->asked && (value != 0) == p->level)
+		return 0;
+	p->level = value != 0;
+	see(context, p->level);
+	return 0;
 }
 
 static int read_line(struct trigger_port *p, void (*see)(void *, bool), void *context) {
@@ -125,12 +155,10 @@ int trigger_port_open(struct trigger_port **ret, const struct trigger *trigger) 
 void trigger_port_close(struct trigger_port *p) {
 	if (!p)
 		return;
-	if (p->trigger.source == TRIGGER_LINE) {
-		if (p->chip)
-			gpiod_chip_close(p->chip); /* and its line's file */
-	} else if (p->file >= 0) {
+	if (p->file >= 0 && (p->trigger.source != TRIGGER_LINE || p->polled))
 		close(p->file);
-	}
+	if (p->chip)
+		gpiod_chip_close(p->chip); /* and its line's file */
 	free(p);
 }
 
@@ -138,13 +166,17 @@ int trigger_port_file(const struct trigger_port *p) {
 	return p->file;
 }
 
+bool trigger_port_polled(const struct trigger_port *p) {
+	return p->polled;
+}
+
 int trigger_port_read(struct trigger_port *p, void (*see)(void *context, bool active), void *context) {
 	bool line = p->trigger.source == TRIGGER_LINE;
 	if (!p->asked) {
-		int r = line ? tell_line(p, see, context) : tell_now(p, see, context);
+		int r = p->polled ? read_polled(p, see, context) : line ? tell_line(p, see, context) : tell_now(p, see, context);
 		if (r < 0)
 			return r;
 		p->asked = true;
 	}
-	return line ? read_line(p, see, context) : read_input(p, see, context);
+	return p->polled ? read_polled(p, see, context) : line ? read_line(p, see, context) : read_input(p, see, context);
 }

@@ -24,7 +24,8 @@
 
 /* A request that waits for the camera. */
 struct pending {
-	struct pending *next, **link; /* in api->closing, for DELETE /api/wifi */
+	struct pending *next, **link; /* in api->closing, for DELETE /api/wifi, and POST while it is being taken down */
+	bool opens;                   /* the latter */
 	struct api *api;
 	struct http_request *request;
 	uint32_t session_request;
@@ -365,35 +366,44 @@ static void handle_slate_head(struct api *api, struct http_request *request, con
 	ask_camera(api, request, &question, on_slate_head);
 }
 
-static void handle_wifi(struct api *api, struct http_request *request, const char *id) {
-	(void)id;
+static void open_wifi(struct api *api, struct http_request *request) {
 	int result = handover_open(api->config.parts->handover);
 	if (result == -ENODEV)
 		http_reply_reason(request, REASON_WIFI_GONE);
-	else if (result == -EALREADY && handover_state(api->config.parts->handover) == HANDOVER_CLOSING)
-		http_reply_reason(request, REASON_BUSY);
 	else if (result < 0 && result != -EALREADY)
 		http_reply_reason(request, reason_of_error(api, result));
 	else
 		http_reply_empty(request, MHD_HTTP_ACCEPTED);
 }
 
-static void handle_wifi_stop(struct api *api, struct http_request *request, const char *id) {
-	(void)id;
-	struct handover *handover = api->config.parts->handover;
-	handover_close(handover);
-	if (handover_state(handover) == HANDOVER_OFF) {
-		http_reply_empty(request, MHD_HTTP_NO_CONTENT);
-		return;
-	}
+static void wait_for_off(struct api *api, struct http_request *request, bool opens) {
 	struct pending *pending = pending_new(api, request);
 	if (!pending)
 		return;
+	pending->opens = opens;
 	pending->next = api->closing;
 	pending->link = &api->closing;
 	if (pending->next)
 		pending->next->link = &pending->next;
 	api->closing = pending;
+}
+
+static void handle_wifi(struct api *api, struct http_request *request, const char *id) {
+	(void)id;
+	if (handover_state(api->config.parts->handover) == HANDOVER_CLOSING)
+		wait_for_off(api, request, true);
+	else
+		open_wifi(api, request);
+}
+
+static void handle_wifi_stop(struct api *api, struct http_request *request, const char *id) {
+	(void)id;
+	struct handover *handover = api->config.parts->handover;
+	handover_close(handover);
+	if (handover_state(handover) == HANDOVER_OFF)
+		http_reply_empty(request, MHD_HTTP_NO_CONTENT);
+	else
+		wait_for_off(api, request, false);
 }
 
 static const struct route {
@@ -555,7 +565,12 @@ void api_status_changed(struct api *api) {
 		struct pending *pending = waiting;
 		waiting = pending->next;
 		pending->link = NULL; /* the list is ours alone now */
-		pending_reply_reason(pending, REASON_OK);
+		if (pending->opens) {
+			open_wifi(api, pending->request);
+			pending_free(pending);
+		} else {
+			pending_reply_reason(pending, REASON_OK);
+		}
 	}
 }
 

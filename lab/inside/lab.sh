@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # For scripts that run inside a guest: `. "$LAB/inside/lab.sh"`. Functions in this order: time and checks, processes, Bluetooth,
-# hosts and Wi-Fi, buttons, strangers. docs/lab.md shows how they are used. Nothing here sleeps for a fixed time:
+# hosts and Wi-Fi, buttons and lines, strangers. docs/lab.md shows how they are used. Nothing here sleeps for a fixed time:
 # everything waits for a condition with a deadline.
 #
 # A script that uses it runs under `set -e`; at its end every process is stopped, the last first.
@@ -281,7 +281,7 @@ lab_supplicant() {
 	lab_wait 10 "[ -S '$folder/supplicant/wlan0' ]" "wpa_supplicant of $host"
 }
 
-# --- buttons -------------------------------------------------------------------------------------------------------------
+# --- buttons and lines ---------------------------------------------------------------------------------------------------
 
 # lab_buttons HOST: a device with both buttons; its path is in /run/lab/HOST/buttons.device. `lab_stop HOST-buttons` unplugs it.
 lab_buttons() {
@@ -306,6 +306,21 @@ lab_press() {
 lab_press_later() {
 	lab_alive "$1-buttons" || lab_fail "the buttons of $1 are unplugged"
 	echo "$2" >"$lab_run/$1/buttons.fifo"
+}
+
+# lab_gpio HOST: a USB adapter with four lines, chip "mcp2221_gpio" for libgpiod; `lab_stop HOST-gpio` unplugs it.
+lab_gpio() {
+	local host=$1 folder=$lab_run/$1
+	modprobe -a uhid hid-mcp2221
+	mkfifo "$folder/gpio.fifo"
+	lab_start "$host-gpio" bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-gpio" "$folder/gpio.fifo"
+	lab_wait 5 "lab_log '$host-gpio' '^ready'" "lines of $host"
+}
+
+# lab_line HOST N LEVEL: the wire at its line N.
+lab_line() {
+	echo "line $2 $3" >"$lab_run/$1/gpio.fifo"
+	lab_wait 5 "[ \"\$(tail -n 1 '$LAB_ARTIFACTS/$1-gpio.log')\" = 'done line $2 $3' ]" "line $2 of $1"
 }
 
 # --- strangers -----------------------------------------------------------------------------------------------------------

@@ -107,6 +107,6 @@ void fake_answer(struct fake_bluez *fake);
 			assert_true(fake_now_us() - started_us < 10000000); \
 		} \
 	} while (false)
-/* Runs the loop until nothing has happened for this long. */
+/* Runs the loop until the bus has passed on everything and nothing has happened for this long. */
 void fake_settle(sd_event *event, uint64_t quiet_us);
 uint64_t fake_now_us(void);

@@ -415,15 +415,15 @@ static void test_recorder_hangs(void **state) {
 	struct companion *c = start(f);
 	w->recorder.silent = true;
 	lanyard_Request list = REQUEST(list, .limit = 1);
-	list.deadline_ms = 700;
+	list.deadline_ms = 2000;
 	uint64_t began_us = world_now_us();
 	uint32_t id = companion_send(c, &list);
 	assert_int_equal(ask_reason(c, REQUEST(status, 0)), REASON_OK); /* answered meanwhile */
-	assert_true(world_now_us() - began_us < 600 * MILLISECOND_US);
-	WAIT_FOR(w, 5, c->answers == 2);
+	assert_int_equal(c->answers, 1);
+	WAIT_FOR(w, 10, c->answers == 2);
 	assert_int_equal(c->answer.id, id);
 	assert_int_equal(c->answer.reason, REASON_TIMEOUT);
-	assert_true(world_now_us() - began_us >= 700 * MILLISECOND_US);
+	assert_true(world_now_us() - began_us >= 2000 * MILLISECOND_US);
 	/* It dies with calls outstanding: those are answered. */
 	list = REQUEST(list, .limit = 1);
 	companion_send(c, &list);

@@ -230,7 +230,8 @@ class World:
         return companion.wait_status(lambda s: s["state"] == "live" and s["camera"]["recorder"] != "unknown")
 
     def open_wifi(self):
-        assert self.companion.ask("POST", "/api/wifi").status == 202
+        answer = self.companion.ask("POST", "/api/wifi")
+        assert answer.status == 202, (answer.body, self.companion.ask("GET", "/api/status").body)
         return self.companion.wait_status(lambda s: s["wifi"]["mode"] == "media-ready")
 
     def close(self):

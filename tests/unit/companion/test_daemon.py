@@ -445,6 +445,21 @@ class Media(Case):
         self.assertEqual((status["state"], status["wifi"]["reason"]), ("live", "media-closed"))
         self.world.open_wifi()
 
+    def test_wanted_again_while_it_is_taken_down(self):
+        self.world.open_wifi()
+        self.camera.do("silent on")
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            closed = threads.submit(self.companion.ask, "DELETE", "/api/wifi")
+            self.companion.wait_status(lambda s: s["wifi"]["mode"] == "off")
+            opened = threads.submit(self.companion.ask, "POST", "/api/wifi")
+            with self.assertRaises(concurrent.futures.TimeoutError):
+                opened.result(timeout=1)
+            self.camera.do("silent off")
+            self.camera.do("wifi off 110")
+            self.assertEqual((closed.result().status, opened.result().status), (204, 202))
+        self.companion.wait_status(lambda s: s["wifi"]["mode"] == "media-ready")
+        self.assertEqual(self.media(3).body, Camera.content(3))
+
     def test_camera_switches_it_off(self):
         self.world.open_wifi()
         self.camera.do("wifi off 110")
