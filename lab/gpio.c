@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 enum { LINES = 4, REPORT_SIZE = 64 };
-/* MCP2221 data sheet (DS20005565), 3.1.12: commands, and where a pin's value is in the answer; its direction is behind it. */
-enum { GET_GPIO_VALUES = 0x51, FIRST_PIN = 2, DIRECTION_INPUT = 1 };
+/* MCP2221 data sheet (DS20005565), 3.1.12: the command, and where in its answer the first pin's value is, with its direction behind it.
+ * Linux reads the value there only since 6.5, and where the direction is before: both hold the level. */
+enum { GET_GPIO_VALUES = 0x51, FIRST_PIN = 2 };
 
 /* One input and one output report of 64 bytes, of the vendor's own usage page. */
 static const uint8_t report_descriptor[] = {
@@ -48,10 +49,8 @@ static int answer(int file, const uint8_t *request) {
 
 	memcpy(report, request, REPORT_SIZE);
 	report[1] = 0; /* done */
-	for (int n = 0; request[0] == GET_GPIO_VALUES && n < LINES; n++) {
-		report[FIRST_PIN + 2 * n] = level[n];
-		report[FIRST_PIN + 2 * n + 1] = DIRECTION_INPUT;
-	}
+	for (int n = 0; request[0] == GET_GPIO_VALUES && n < LINES; n++)
+		report[FIRST_PIN + 2 * n] = report[FIRST_PIN + 2 * n + 1] = level[n];
 	return send_event(file, &event);
 }
 

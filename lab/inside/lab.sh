@@ -308,7 +308,8 @@ lab_press_later() {
 	echo "$2" >"$lab_run/$1/buttons.fifo"
 }
 
-# lab_gpio HOST: a USB adapter with four lines, chip "mcp2221_gpio" for libgpiod; `lab_stop HOST-gpio` unplugs it.
+# lab_gpio HOST: a USB adapter with four lines, chip "mcp2221_gpio" for libgpiod; `lab_stop HOST-gpio` unplugs it. The kernel's driver hears no
+# answer while it looks for the adapter and waits 4 s for each of six: its lines are there (lab_line) when /dev/gpiochip0 is.
 lab_gpio() {
 	local host=$1 folder=$lab_run/$1
 	modprobe -a uhid hid-mcp2221
