@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
@@ -13,6 +14,7 @@
 #include "bluetooth/bluez.h"
 
 #define PATH_LIMIT 64
+#define FLUSH_US 1000000
 
 enum adapter_state {
 	ADAPTER_NO_SERVICE, /* bluetoothd is not on the bus; waits for it */
@@ -373,6 +375,11 @@ const char *adapter_path(const struct adapter *a) {
 	return a->path;
 }
 
+int adapter_number(const struct adapter *a) {
+	unsigned number;
+	return sscanf(a->path, "/org/bluez/hci%u", &number) == 1 && number <= UINT16_MAX ? (int)number : -ENODEV;
+}
+
 sd_bus *adapter_bus(const struct adapter *a) {
 	return a->bus;
 }
@@ -389,4 +396,13 @@ void adapter_disconnect(struct adapter *a, const uint8_t peer[6]) {
 	sd_bus_message *call;
 	if (bluez_call_new(a->bus, &call, path, BLUEZ_DEVICE, "Disconnect") >= 0)
 		(void)bluez_call_send(a->bus, call, NULL, NULL, NULL);
+}
+
+void adapter_flush(struct adapter *a) {
+	sd_bus_message *call = NULL;
+	if (sd_bus_message_new_method_call(a->bus, &call, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+	                                   "GetId") >= 0)
+		(void)sd_bus_call(a->bus, call, FLUSH_US, NULL,
+		                  NULL); /* answered in order, so what was said before has been read */
+	sd_bus_message_unref(call);
 }

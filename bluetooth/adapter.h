@@ -31,9 +31,14 @@ bool adapter_is_ready(const struct adapter *adapter);
 const uint8_t *adapter_address(const struct adapter *adapter);
 /* D-Bus object path, valid while ready. */
 const char *adapter_path(const struct adapter *adapter);
+/* N of hciN, or -ENODEV; while ready. */
+int adapter_number(const struct adapter *adapter);
 sd_bus *adapter_bus(const struct adapter *adapter);
 /* Counts the times it became ready: what was registered with bluetoothd under another number is forgotten there. */
 unsigned adapter_generation(const struct adapter *adapter);
 /* Asks bluetoothd to end the radio connection to this peer (least significant byte first), which it does 2 s later, whatever runs
  * over it. peers.h knows when to call this. Nothing happens while the adapter is not ready. */
 void adapter_disconnect(struct adapter *adapter, const uint8_t peer[6]);
+/* Waits, for a second at most, until the bus has passed on what was asked: what it has not read when a program leaves may be
+ * lost. */
+void adapter_flush(struct adapter *adapter);

@@ -220,22 +220,30 @@ void link_dial_free(struct link_dial *d) {
 	free(d);
 }
 
-bool link_stands(unsigned adapter, const struct link_peer *peer) {
-	enum { CONNECTIONS = 32 }; /* more than any controller has */
+size_t link_connections(unsigned adapter, uint8_t ret[LINK_CONNECTIONS][6]) {
 	union {
 		struct hci_conn_list_req request;
-		uint8_t room[sizeof(struct hci_conn_list_req) + CONNECTIONS * sizeof(struct hci_conn_info)];
+		uint8_t room[sizeof(struct hci_conn_list_req) + LINK_CONNECTIONS * sizeof(struct hci_conn_info)];
 	} list;
 	int file = bluetooth_socket(SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
-	bool stands = false;
+	size_t count = 0;
 	if (file < 0)
-		return false;
+		return 0;
 	memset(&list, 0, sizeof(list));
 	list.request.dev_id = (uint16_t)adapter;
-	list.request.conn_num = CONNECTIONS;
+	list.request.conn_num = LINK_CONNECTIONS;
 	if (ioctl(file, HCIGETCONNLIST, &list) == 0)
-		for (size_t i = 0; i < list.request.conn_num && i < CONNECTIONS && !stands; i++)
-			stands = memcmp(&list.request.conn_info[i].bdaddr, peer->address, sizeof(peer->address)) == 0;
+		for (; count < list.request.conn_num && count < LINK_CONNECTIONS; count++)
+			memcpy(ret[count], &list.request.conn_info[count].bdaddr, sizeof(ret[count]));
 	close(file);
-	return stands;
+	return count;
+}
+
+bool link_stands(unsigned adapter, const struct link_peer *peer) {
+	uint8_t connections[LINK_CONNECTIONS][6];
+	size_t count = link_connections(adapter, connections);
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(connections[i], peer->address, sizeof(peer->address)) == 0)
+			return true;
+	return false;
 }

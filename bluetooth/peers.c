@@ -47,6 +47,15 @@ static struct entry *find(struct peers *p, const struct link_peer *peer) {
 	return NULL;
 }
 
+/* By address alone. */
+static bool knows(const struct peers *p, const uint8_t address[6]) {
+	for (size_t n = 0; n < PEERS; n++)
+		if (p->entries[n].state != ENTRY_FREE &&
+		    memcmp(p->entries[n].peer.address, address, sizeof(p->entries[n].peer.address)) == 0)
+			return true;
+	return false;
+}
+
 static struct entry *find_free(struct peers *p) {
 	for (size_t n = 0; n < PEERS; n++)
 		if (p->entries[n].state == ENTRY_FREE)
@@ -129,16 +138,29 @@ int peers_new(struct peers **ret, struct adapter *adapter, uint64_t linger_us) {
 	return 0;
 }
 
+void peers_end_others(struct peers *p) {
+	uint8_t connections[LINK_CONNECTIONS][6];
+	int number = adapter_number(p->adapter);
+	size_t count = number < 0 ? 0 : link_connections((unsigned)number, connections);
+	for (size_t i = 0; i < count; i++)
+		if (!knows(p, connections[i]))
+			adapter_disconnect(p->adapter, connections[i]);
+}
+
 void peers_free(struct peers *p) {
 	if (!p)
 		return;
+	bool asked = false;
 	sd_bus_slot_unref(p->connection_match);
 	for (size_t n = 0; n < PEERS; n++) {
 		struct entry *e = &p->entries[n];
 		if (e->state == ENTRY_OPEN || e->state == ENTRY_LINGERING)
 			enter_state(e, ENTRY_ENDING);
+		asked = asked || e->state == ENTRY_ENDING;
 		enter_state(e, ENTRY_FREE);
 	}
+	if (asked)
+		adapter_flush(p->adapter);
 	free(p);
 }
 

@@ -20,6 +20,9 @@ struct peers;
 int peers_new(struct peers **ret, struct adapter *adapter, uint64_t linger_us);
 /* Asks for the end of every connection that is known here, or the peers would stay connected without us. NULL is allowed. */
 void peers_free(struct peers *peers);
+/* Asks for the end of every other connection of the adapter: a process before this one left it, and its peer, whose controller
+ * keeps one connection to ours, could not come back under our new address. Once the adapter is ready. */
+void peers_end_others(struct peers *peers);
 /* A channel of this peer was opened, accepted or dialled. False when the connection under it is about to end (bluetoothd takes 2
  * s from the request on): the channel would be cut off in the middle, so the caller closes it now (and does not call
  * peers_closed); the companion dials again a little later. */

@@ -141,8 +141,9 @@ static void start_hearing(struct radio_bluetooth *r) {
 	/* The ear belongs to one incarnation of the adapter. */
 	ear_free(r->ear);
 	r->ear = NULL;
-	if (result == 0 && sscanf(adapter_path(r->adapter), "/org/bluez/hci%u", &config.adapter) != 1)
-		result = -ENODEV;
+	int number = result == 0 ? adapter_number(r->adapter) : result;
+	config.adapter = (unsigned)number;
+	result = number < 0 ? number : 0;
 	if (result == 0)
 		result = ear_new(&r->ear, r->event, &config, &ear_handlers, r);
 	if (result < 0)
@@ -194,13 +195,12 @@ static void on_fresh(void *context, int result) {
 }
 
 static void start_fresh(struct radio_bluetooth *r) {
-	unsigned index = 0;
 	r->needs_fresh = false;
 	fresh_address_free(r->fresh);
 	r->fresh = NULL;
-	int result = sscanf(adapter_path(r->adapter), "/org/bluez/hci%u", &index) == 1 ? 0 : -ENODEV;
-	if (result == 0)
-		result = fresh_address_new(&r->fresh, r->event, index, r->config.random, on_fresh, r);
+	int result = adapter_number(r->adapter);
+	if (result >= 0)
+		result = fresh_address_new(&r->fresh, r->event, (unsigned)result, r->config.random, on_fresh, r);
 	if (result < 0)
 		on_fresh(r, result);
 }
@@ -226,6 +226,7 @@ static void on_retry(void *context, uint64_t now_us) {
 
 static void on_ready(void *context) {
 	struct radio_bluetooth *r = context;
+	peers_end_others(r->peers);
 	start_listening(r);
 	if (r->needs_fresh) {
 		start_fresh(r);

@@ -187,15 +187,14 @@ static void on_fresh(void *context, int result) {
 
 /* The adapter is ready, and nothing of ours is on the air. */
 static void begin_fresh(struct signal_sender *s) {
-	unsigned index = 0;
 	s->patience = sd_event_source_disable_unref(s->patience);
 	if (!s->config.fresh_addresses) {
 		begin(s);
 		return;
 	}
-	int r = sscanf(adapter_path(s->adapter), "/org/bluez/hci%u", &index) == 1 ? 0 : -ENODEV;
-	if (r == 0)
-		r = fresh_address_new(&s->fresh, s->event, index, random_system(), on_fresh, s);
+	int r = adapter_number(s->adapter);
+	if (r >= 0)
+		r = fresh_address_new(&s->fresh, s->event, (unsigned)r, random_system(), on_fresh, s);
 	if (r < 0)
 		on_fresh(s, r);
 }

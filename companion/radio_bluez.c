@@ -20,6 +20,7 @@ struct radio_bluez {
 	struct adapter *adapter;
 	struct scan *scan;
 	bool scanning;           /* wanted */
+	unsigned dialling;       /* attempts under way: scanning waits for them */
 	sd_event_source *reopen; /* opens the bus: at start, and after it was lost */
 	bool told;               /* that the bus is missing: logged once until it is back */
 	uint64_t rested_us;      /* CLOCK_BOOTTIME: no dial begins before (LINK_REST_US) */
@@ -45,7 +46,9 @@ static void on_scan_heard(void *context, const struct sighting *sighting) {
 static const struct scan_callbacks scan_handlers = { .heard = on_scan_heard };
 
 static void radio_bluez_update_scan(struct radio_bluez *radio) {
-	if (!radio->scanning || !radio->adapter || !adapter_is_ready(radio->adapter)) {
+	/* bluetoothd's discovery hears each advert once in four seconds, and while it runs the kernel hears those that it wants
+	 * to connect to no oftener. */
+	if (!radio->scanning || radio->dialling > 0 || !radio->adapter || !adapter_is_ready(radio->adapter)) {
 		scan_free(radio->scan);
 		radio->scan = NULL;
 		return;
@@ -146,12 +149,18 @@ static uint64_t now_us(const struct radio_bluez *radio) {
 	return now_us;
 }
 
+static void bluez_dial_ended(struct bluez_dial *dial) {
+	dial->under_way = false;
+	dial->radio->dialling--;
+	radio_bluez_update_scan(dial->radio);
+}
+
 static void on_link_done(void *context, int file, size_t packet_limit, enum reason reason) {
 	struct bluez_dial *dial = context;
 	struct radio_bluez *radio = dial->radio;
-	dial->under_way = false;
 	if (reason == REASON_TIMEOUT)
 		radio->rested_us = now_us(radio) + LINK_REST_US;
+	bluez_dial_ended(dial);
 	dial->done(dial->context, file, packet_limit, reason);
 }
 
@@ -161,8 +170,12 @@ static int bluez_dial_begin(struct bluez_dial *dial) {
 		return -ENETDOWN;
 	int result = link_dial(&dial->link, radio->event, adapter_address(radio->adapter), &dial->peer, LINK_DIAL_US,
 	                       on_link_done, dial);
-	dial->under_way = result >= 0;
-	return result;
+	if (result < 0)
+		return result;
+	dial->under_way = true;
+	radio->dialling++;
+	radio_bluez_update_scan(radio);
+	return 0;
 }
 
 static int on_rested(sd_event_source *source, uint64_t time_us, void *context) {
@@ -177,10 +190,12 @@ static int on_rested(sd_event_source *source, uint64_t time_us, void *context) {
 
 static void radio_bluez_cancel(void *attempt) {
 	struct bluez_dial *dial = attempt;
-	if (dial->under_way)
-		dial->radio->rested_us = now_us(dial->radio) + LINK_REST_US;
 	sd_event_source_disable_unref(dial->rest);
 	link_dial_free(dial->link);
+	if (dial->under_way) {
+		dial->radio->rested_us = now_us(dial->radio) + LINK_REST_US;
+		bluez_dial_ended(dial);
+	}
 	free(dial);
 }
 
@@ -204,9 +219,8 @@ static int radio_bluez_dial(struct radio_backend *backend, void **ret, const str
 
 static bool radio_bluez_stands(struct radio_backend *backend, const struct link_peer *peer) {
 	struct radio_bluez *radio = (struct radio_bluez *)backend;
-	unsigned adapter;
-	return radio->adapter && adapter_is_ready(radio->adapter) &&
-	       sscanf(adapter_path(radio->adapter), "/org/bluez/hci%u", &adapter) == 1 && link_stands(adapter, peer);
+	int adapter = radio->adapter && adapter_is_ready(radio->adapter) ? adapter_number(radio->adapter) : -ENODEV;
+	return adapter >= 0 && link_stands((unsigned)adapter, peer);
 }
 
 static void radio_bluez_free(struct radio_backend *backend) {

@@ -1,9 +1,10 @@
-/* lab-gpio: a USB adapter with four lines, Microchip's MCP2221, as the kernel's own driver (hid-mcp2221) sees it: the stand-in for the
- * wires of a light bar. It answers what that driver asks for its lines and says yes to everything else.
+/* lab-gpio: a USB adapter with four lines, Microchip's MCP2221, as the kernel's own driver (hid-mcp2221) sees it: the stand-in
+ * for the wires of a light bar. It answers what that driver asks for its lines and says yes to everything else.
  *
  *   lab-gpio        commands on standard input: "line N 0|1" sets the level at line N, "done ..." says that it was
  *
- * The first line of output is "ready" when the driver has opened it. End of input, or its end by a signal, unplugs the adapter. */
+ * The first line of output is "ready" when the driver has opened it. End of input, or its end by a signal, unplugs the adapter.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
@@ -16,15 +17,15 @@
 #include <unistd.h>
 
 enum { LINES = 4, REPORT_SIZE = 64 };
-/* MCP2221 data sheet (DS20005565), 3.1.12: the command, and where in its answer the first pin's value is, with its direction behind it.
- * Linux reads the value there only since 6.5, and where the direction is before: both hold the level. */
+/* MCP2221 data sheet (DS20005565), 3.1.12: the command, and where in its answer the first pin's value is, with its direction
+ * behind it. Linux reads the value there only since 6.5, and where the direction is before: both hold the level. */
 enum { GET_GPIO_VALUES = 0x51, FIRST_PIN = 2 };
 
 /* One input and one output report of 64 bytes, of the vendor's own usage page. */
 static const uint8_t report_descriptor[] = {
-	0x06, 0x00, 0xff, 0x09, 0x01, 0xa1, 0x01,                               /* usage page, usage, collection */
-	0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95, REPORT_SIZE,            /* bytes */
-	0x09, 0x02, 0x81, 0x02, 0x09, 0x03, 0x91, 0x02,                         /* input, output */
+	0x06, 0x00, 0xff, 0x09, 0x01, 0xa1, 0x01,                    /* usage page, usage, collection */
+	0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95, REPORT_SIZE, /* bytes */
+	0x09, 0x02, 0x81, 0x02, 0x09, 0x03, 0x91, 0x02,              /* input, output */
 	0xc0,
 };
 
@@ -35,8 +36,10 @@ static int send_event(int file, const struct uhid_event *event) {
 }
 
 static int plug(int file) {
-	struct uhid_event event = { .type = UHID_CREATE2,
-		                    .u.create2 = { .bus = BUS_USB, .vendor = 0x04d8, .product = 0x00dd, .name = "Lanyard lab MCP2221" } };
+	struct uhid_event event = {
+		.type = UHID_CREATE2,
+		.u.create2 = { .bus = BUS_USB, .vendor = 0x04d8, .product = 0x00dd, .name = "Lanyard lab MCP2221" }
+	};
 
 	event.u.create2.rd_size = sizeof(report_descriptor);
 	memcpy(event.u.create2.rd_data, report_descriptor, sizeof(report_descriptor));

@@ -246,7 +246,10 @@ static void on_ready(void *context) {
 	struct ear_config config = { .format = { { COMPANY, MARK_HEADER, MARK_SIZE }, { COMPANY, MARK_HEADER, MARK_SIZE } },
 		                     .batch = BATCH,
 		                     .buffer_bytes = BUFFER_BYTES };
-	int r = sscanf(adapter_path(h->adapter), "/org/bluez/hci%u", &config.adapter) == 1 ? 0 : -ENODEV;
+	int r = adapter_number(h->adapter);
+	config.adapter = (unsigned)r;
+	if (r > 0)
+		r = 0;
 	switch (h->way) {
 	case WAY_EAR:
 		if (r == 0)

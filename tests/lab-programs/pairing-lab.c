@@ -1,5 +1,5 @@
-/* pairing-lab: what a folder of cam-radiod or companiond remembers of the other end, for scenarios that look at it while the daemon is
- * not running.
+/* pairing-lab: what a folder of cam-radiod or companiond remembers of the other end, for scenarios that look at it while the
+ * daemon is not running.
  *
  *   pairing-lab FOLDER RECORD...
  *       prints "RECORD none", or "RECORD FINGERPRINT ID" with the other end's fingerprint and something that differs for each

@@ -1,5 +1,5 @@
-/* write-log: what the device-mapper target "log-writes" has noted about a disk (Documentation/admin-guide/device-mapper/log-writes.rst
- * of Linux), for scenarios that cut the power.
+/* write-log: what the device-mapper target "log-writes" has noted about a disk
+ * (Documentation/admin-guide/device-mapper/log-writes.rst of Linux), for scenarios that cut the power.
  *
  *   write-log entries LOG
  *       prints "NUMBER write|flush|fua|discard|mark [TEXT]" for each entry, in order
@@ -54,7 +54,8 @@ static bool open_log(const char *path, struct log *log) {
 	struct super_block super;
 
 	log->file = open(path, O_RDONLY | O_CLOEXEC);
-	if (log->file < 0 || !read_at(log->file, &super, sizeof(super), 0) || le64toh(super.magic) != MAGIC || le64toh(super.version) != 1)
+	if (log->file < 0 || !read_at(log->file, &super, sizeof(super), 0) || le64toh(super.magic) != MAGIC ||
+	    le64toh(super.version) != 1)
 		return false;
 	log->entries = le64toh(super.entries);
 	log->sector_size = le32toh(super.sector_size);
@@ -131,7 +132,8 @@ int main(int argc, char **argv) {
 	if (argc == 3 && !strcmp(argv[1], "entries"))
 		return open_log(argv[2], &log) ? list(&log) : fail(argv[2]);
 	if (argc == 6 && !strcmp(argv[1], "replay"))
-		return open_log(argv[2], &log) ? replay(&log, argv[3], strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10)) : fail(argv[2]);
+		return open_log(argv[2], &log) ? replay(&log, argv[3], strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10))
+		                               : fail(argv[2]);
 	fprintf(stderr, "usage: write-log entries LOG | replay LOG DEVICE FROM TO\n");
 	return 2;
 }
