@@ -37,23 +37,13 @@ struct peers {
 	struct entry entries[PEERS];
 };
 
-static struct entry *find(struct peers *p, const struct link_peer *peer) {
-	for (size_t n = 0; n < PEERS; n++) {
-		const struct link_peer *known = &p->entries[n].peer;
-		if (p->entries[n].state != ENTRY_FREE && known->address_type == peer->address_type &&
-		    memcmp(known->address, peer->address, sizeof(peer->address)) == 0)
-			return &p->entries[n];
-	}
-	return NULL;
-}
-
-/* By address alone. */
-static bool knows(const struct peers *p, const uint8_t address[6]) {
+/* By address alone: the kernel tells no type of the connections that it lists. */
+static struct entry *find(struct peers *p, const uint8_t address[6]) {
 	for (size_t n = 0; n < PEERS; n++)
 		if (p->entries[n].state != ENTRY_FREE &&
 		    memcmp(p->entries[n].peer.address, address, sizeof(p->entries[n].peer.address)) == 0)
-			return true;
-	return false;
+			return &p->entries[n];
+	return NULL;
 }
 
 static struct entry *find_free(struct peers *p) {
@@ -142,9 +132,14 @@ void peers_end_others(struct peers *p) {
 	uint8_t connections[LINK_CONNECTIONS][6];
 	int number = adapter_number(p->adapter);
 	size_t count = number < 0 ? 0 : link_connections((unsigned)number, connections);
-	for (size_t i = 0; i < count; i++)
-		if (!knows(p, connections[i]))
-			adapter_disconnect(p->adapter, connections[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct entry *e = find(p, connections[i]) ? NULL : find_free(p);
+		if (!e)
+			continue;
+		*e = (struct entry){ .peers = p };
+		memcpy(e->peer.address, connections[i], sizeof(e->peer.address));
+		enter_state(e, ENTRY_ENDING);
+	}
 }
 
 void peers_free(struct peers *p) {
@@ -165,7 +160,7 @@ void peers_free(struct peers *p) {
 }
 
 bool peers_opened(struct peers *p, const struct link_peer *peer) {
-	struct entry *e = find(p, peer);
+	struct entry *e = find(p, peer->address);
 	if (e && e->state == ENTRY_ENDING)
 		return false;
 	if (!e) {
@@ -180,7 +175,7 @@ bool peers_opened(struct peers *p, const struct link_peer *peer) {
 }
 
 void peers_closed(struct peers *p, const struct link_peer *peer, bool unwanted) {
-	struct entry *e = find(p, peer);
+	struct entry *e = find(p, peer->address);
 	if (!e || e->state != ENTRY_OPEN) {
 		adapter_disconnect(p->adapter, peer->address);
 		return;
