@@ -53,11 +53,12 @@ void link_listener_free(struct link_listener *listener);
  * timeout, and only what was heard a moment ago. 0 or a negative errno. */
 int link_dial(struct link_dial **ret, sd_event *event, const uint8_t adapter_address[6], const struct link_peer *peer,
               uint64_t timeout_us, void (*done)(void *context, int file, size_t send_mtu, enum reason reason), void *context);
+/* Cancels; `done` is not called. NULL is allowed. */
+void link_dial_free(struct link_dial *dial);
+
 /* Addresses of the other ends of radio connections that stand on adapter number `adapter` (0: hci0), with channels or without.
  * How many; none also when it cannot be told. */
 #define LINK_CONNECTIONS 32 /* more than any controller has */
 size_t link_connections(unsigned adapter, uint8_t ret[LINK_CONNECTIONS][6]);
 /* Whether there is one to `peer`. */
 bool link_stands(unsigned adapter, const struct link_peer *peer);
-/* Cancels; `done` is not called. NULL is allowed. */
-void link_dial_free(struct link_dial *dial);

@@ -18,7 +18,8 @@ struct peers;
 
 /* The adapter outlives the object. 0 or a negative errno. */
 int peers_new(struct peers **ret, struct adapter *adapter, uint64_t linger_us);
-/* Asks for the end of every connection that is known here, or the peers would stay connected without us. NULL is allowed. */
+/* Asks for the end of every connection that is known here, or the peers would stay connected without us, and waits for a
+ * second at most until the bus has been told. NULL is allowed. */
 void peers_free(struct peers *peers);
 /* Asks for the end of every other connection of the adapter: a process before this one left it, and its peer, whose controller
  * keeps one connection to ours, could not come back under our new address. Once the adapter is ready. */

@@ -141,9 +141,10 @@ static void start_hearing(struct radio_bluetooth *r) {
 	/* The ear belongs to one incarnation of the adapter. */
 	ear_free(r->ear);
 	r->ear = NULL;
-	int number = result == 0 ? adapter_number(r->adapter) : result;
+	int number = adapter_number(r->adapter);
+	if (result == 0 && number < 0)
+		result = number;
 	config.adapter = (unsigned)number;
-	result = number < 0 ? number : 0;
 	if (result == 0)
 		result = ear_new(&r->ear, r->event, &config, &ear_handlers, r);
 	if (result < 0)

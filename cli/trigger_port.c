@@ -101,6 +101,7 @@ static int open_line(struct trigger_port *p) {
 	return p->file < 0 ? -errno : 0;
 }
 
+/* The first time, too. */
 static int read_polled(struct trigger_port *p, void (*see)(void *, bool), void *context) {
 	uint64_t times;
 	(void)!read(p->file, &times, sizeof(times)); /* it only has to be taken */
@@ -109,6 +110,7 @@ static int read_polled(struct trigger_port *p, void (*see)(void *, bool), void *
 		return -errno;
 	if (p->asked && (value != 0) == p->level)
 		return 0;
+	p->asked = true;
 	p->level = value != 0;
 	see(context, p->level);
 	return 0;
@@ -171,12 +173,14 @@ bool trigger_port_polled(const struct trigger_port *p) {
 }
 
 int trigger_port_read(struct trigger_port *p, void (*see)(void *context, bool active), void *context) {
+	if (p->polled)
+		return read_polled(p, see, context);
 	bool line = p->trigger.source == TRIGGER_LINE;
 	if (!p->asked) {
-		int r = p->polled ? read_polled(p, see, context) : line ? tell_line(p, see, context) : tell_now(p, see, context);
+		int r = line ? tell_line(p, see, context) : tell_now(p, see, context);
 		if (r < 0)
 			return r;
 		p->asked = true;
 	}
-	return p->polled ? read_polled(p, see, context) : line ? read_line(p, see, context) : read_input(p, see, context);
+	return line ? read_line(p, see, context) : read_input(p, see, context);
 }

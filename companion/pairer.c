@@ -10,7 +10,6 @@
 #include "companion/finder.h"
 #include "wire/wire.h"
 
-/* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 /* After a session or a pairing with the same camera its radio connection takes some seconds to end, and a new channel on it is
  * refused or closed at once meanwhile. Whoever has just chosen the camera should not have to choose it again for that. */
 #define DIAL_AGAIN_US (SECOND_US / 2)

@@ -11,7 +11,6 @@
 #include "pairing/hint_search.h"
 #include "wire/wire.h"
 
-/* A camera that was heard a moment ago answers within a few advertising intervals, or is out of reach. */
 /* Well below SESSION_IDLE_US, so that one lost ping does not end the session, and often enough that a status is never stale. */
 #define PING_US (20 * SECOND_US)
 #define PING_TIMEOUT_US (10 * SECOND_US)

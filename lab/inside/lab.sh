@@ -179,7 +179,8 @@ lab_adapter_powered() {
 	[ "$(lab_query property org.bluez "/org/bluez/$1" org.bluez.Adapter1 Powered)" = true ]
 }
 
-# lab_air COMMAND: plug, "unplug 2", "away 2", "near 2", "deaf 2", "hear 2", "garble 2" (lab/air/main.c); waits until an adapter has come or gone.
+# lab_air COMMAND: plug, "unplug 2", "away 2", "near 2", "deaf 2", "hear 2", "garble 2" (lab/air/main.c); waits until an adapter has come or
+# gone.
 lab_air() {
 	local before
 	lab_alive air || lab_fail 'no Bluetooth in this lab'
