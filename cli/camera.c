@@ -253,8 +253,8 @@ enum cli_exit cli_camera_buttons(const struct cli_call *call) {
 		if (changed) {
 			changed = false;
 			result = buttons_once(&camera, call, &last);
-			if (cli_value(call, "once"))
-				break;
+			if (result != CLI_DONE || cli_value(call, "once"))
+				break; /* nothing more may come that would end a wait */
 		}
 		int processed = sd_bus_process(camera.bus, NULL);
 		if (processed == 0)

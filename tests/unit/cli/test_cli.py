@@ -383,8 +383,8 @@ class WithDaemons(unittest.TestCase):
         shown.expect("Event released  Function released")
         self.real.press([KEY_MENU], 0.5)
         shown.expect("Event released  Function pressed")
-        # The daemon ends: the command says so instead of waiting for ever.
-        self.real.radio.stop()
+        # The daemon is killed: all that is heard of it is that its name has no owner. The command says so and ends.
+        self.real.radio.process.kill()
         self.assertEqual(shown.process.wait(10), FAILED)
         self.refused(self.camera("buttons", "--once"), "link-failed")
         self.refused(self.camera("status"), "link-failed")
