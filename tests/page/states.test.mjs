@@ -444,6 +444,27 @@ describe("the page", { concurrency: 2 }, () => {
 		await waitForTime(page, 1.5);
 	}));
 
+	test("video that was still on its way when the camera's radio goes to rest is no failure", (context) => visit(context, WIDTHS.desk, { ...paired, early: (page) => page.clock.install() }, async ({ page }) => {
+		await page.locator("a.recording").nth(1).click();
+		await page.getByRole("button", { name: "Play", exact: true }).first().click();
+		await waitForTime(page, 1);
+		await page.getByRole("button", { name: "Pause" }).click();
+		await page.getByRole("button", { name: "Play", exact: true }).first().waitFor();
+		let waiting = null;
+		await page.route("**/media", (route) => { waiting = route; });
+		await page.getByRole("slider").fill("30");
+		await until(() => waiting, "the page asks for what is there");
+		await page.route("**/api/wifi", async (route) => {
+			await waiting.fulfill({ status: 409, json: { reason: "wifi-off", message: "The camera's Wi-Fi is off." } });
+			await route.continue();
+		});
+		await page.clock.runFor(1000);
+		// Stopped at that moment: the page has not tidied up when the answer comes.
+		await page.clock.pauseAt(await page.evaluate(() => Date.now()) + 61_000);
+		await page.getByText("Paused for a minute").waitFor();
+		await saysNowhere(page, "Playing stopped");
+	}));
+
 	test("a companiond that hangs without closing is noticed", (context) => visit(context, WIDTHS.desk, { ...paired, early: (page) => page.clock.install() }, async ({ page }) => {
 		await strip(page).getByText("Connected", { exact: true }).waitFor();
 		await page.route("**/api/status", () => undefined);

@@ -105,6 +105,9 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 			return undefined;
 		const events = {
 			problem(found: Problem) {
+				// What was on its way when the channel went to rest, or was lost, breaks off: the channel's own state says more.
+				if (channel.peek().phase !== "ready")
+					return;
 				resumeAt.current = element.currentTime;
 				setProblem(found);
 			},
