@@ -29,7 +29,7 @@ struct http_server {
 	sd_event *event;
 	struct MHD_Daemon *daemon;
 	bool local;
-	sd_event_source *io, *timer, *sweep;
+	sd_event_source *io, *soon, *timer, *sweep;
 	struct connection *connections;
 	size_t connection_count;
 	bool made_room;                /* a connection was closed while MHD ran */
@@ -78,32 +78,36 @@ static uint64_t server_now(struct http_server *server) {
 	return now_us;
 }
 
+/* From the loop: whoever asks may be anywhere, also within MHD_run. A timer that has passed would be late by its accuracy. */
+static void server_run_soon(struct http_server *server) {
+	sd_event_source_set_enabled(server->soon, SD_EVENT_ONESHOT);
+}
+
 static void server_run(struct http_server *server) {
 	server->made_room = false;
 	MHD_run(server->daemon);
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	if (server->made_room) {
-		/* At its limit MHD does not watch the listening socket, and looks whether it may again only when it runs. */
-		sd_event_source_set_time_relative(server->timer, 0);
-		sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
-	} else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	bool waits = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES;
+	sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
+	/* At its limit MHD does not watch the listening socket, and looks whether it may again only when it runs. */
+	if (server->made_room || (waits && timeout_ms == 0)) {
+		server_run_soon(server);
+	} else if (waits) {
 		sd_event_source_set_time_relative(server->timer, timeout_ms * MILLISECOND_IN_US);
 		sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
-	} else {
-		sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
 	}
-}
-
-/* A connection was resumed outside of MHD_run: it must run soon, but not from here (the caller may be anywhere). */
-static void server_run_soon(struct http_server *server) {
-	sd_event_source_set_time_relative(server->timer, 0);
-	sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_io(sd_event_source *source, int file, uint32_t events, void *context) {
 	(void)source;
 	(void)file;
 	(void)events;
+	server_run(context);
+	return 0;
+}
+
+static int on_soon(sd_event_source *source, void *context) {
+	(void)source;
 	server_run(context);
 	return 0;
 }
@@ -572,6 +576,8 @@ int http_server_new(struct http_server **ret, sd_event *event, int listening, bo
 		result = info ? sd_event_add_io(event, &server->io, info->epoll_fd, EPOLLIN, on_io, server) : -EIO;
 	}
 	if (result >= 0)
+		result = sd_event_add_defer(event, &server->soon, on_soon, server);
+	if (result >= 0)
 		result = sd_event_add_time_relative(event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
 	if (result >= 0)
 		result = sd_event_add_time_relative(event, &server->sweep, CLOCK_BOOTTIME, SWEEP_US, 500000, on_sweep, server);
@@ -587,9 +593,10 @@ void http_server_free(struct http_server *server) {
 	if (!server)
 		return;
 	sd_event_source_disable_unref(server->io);
+	sd_event_source_disable_unref(server->soon);
 	sd_event_source_disable_unref(server->timer);
 	sd_event_source_disable_unref(server->sweep);
-	server->io = server->timer = server->sweep = NULL;
+	server->io = server->soon = server->timer = server->sweep = NULL;
 	/* Nothing may be suspended when the daemon stops. */
 	while (server->requests) {
 		struct http_request *request = server->requests;
