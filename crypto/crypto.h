@@ -1,6 +1,6 @@
 /* The one narrow wrapper around the libraries' primitives. Fixed-size array arguments; results must be checked where they can
- * fail. SHA-256: mbedTLS. HMAC, HKDF, X25519 and Ed25519: libsodium. AES-256-GCM: OpenSSL's libcrypto for bulk, mbedTLS as
- * the second back end that a test holds to the same bytes. */
+ * fail. SHA-256, AES-256-GCM and X25519's products: OpenSSL's libcrypto. HMAC, HKDF, Ed25519 and X25519's public keys:
+ * libsodium. Single AES blocks: mbedTLS. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,8 +34,8 @@ void hkdf_sha256(const uint8_t *salt, size_t salt_length, const uint8_t *input, 
                  size_t info_length, uint8_t *out, size_t out_length);
 
 void x25519_public(uint8_t public[X25519_SIZE], const uint8_t secret[X25519_SIZE]);
-/* False when the result is all zero (low-order point). */
-bool x25519(uint8_t shared[X25519_SIZE], const uint8_t secret[X25519_SIZE], const uint8_t public[X25519_SIZE]) MUST_CHECK;
+/* 0; -EKEYREJECTED: the result is all zero (low-order point); or -ENOMEM. */
+int x25519(uint8_t shared[X25519_SIZE], const uint8_t secret[X25519_SIZE], const uint8_t public[X25519_SIZE]) MUST_CHECK;
 /* RFC 7748 encoding below 2^255 - 19, bit 255 clear, and not one of the low-order points. */
 bool x25519_key_is_valid(const uint8_t public[X25519_SIZE]) MUST_CHECK;
 

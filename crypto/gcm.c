@@ -1,19 +1,16 @@
 /* AES-256-GCM on libcrypto: uses the AES and carry-less multiplication instructions of x86 and ARM. NIST SP 800-38D.
  *
- * The cipher is asked of the provider itself (provider(7), provider-cipher(7)) and not through EVP: EVP_CIPHER_fetch makes an
- * object of each of the provider's hundred ciphers, 190 kB of a camera's memory, and its layer costs more than sealing a short
- * message does. */
+ * The cipher is asked of the provider itself (provider-cipher(7)): EVP's layer costs more than sealing a short message does. */
 #include <errno.h>
 #include <limits.h>
-#include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/params.h>
-#include <openssl/provider.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "crypto/crypto.h"
+#include "crypto/provider.h"
 #include "crypto/start.h"
 
 /* GCM only ever encrypts with its block cipher, so one key schedule serves both directions. */
@@ -34,24 +31,10 @@ static struct {
 	OSSL_FUNC_cipher_set_ctx_params_fn *set_params;
 } cipher;
 
-static const OSSL_DISPATCH *find_cipher(OSSL_PROVIDER *provider, const char *name) {
-	int uncached;
-	const OSSL_ALGORITHM *algorithm = OSSL_PROVIDER_query_operation(provider, OSSL_OP_CIPHER, &uncached);
-	size_t length = strlen(name);
-	/* Names are separated by colons, the usual one is first. */
-	for (; algorithm && algorithm->algorithm_names; algorithm++)
-		if (strncmp(algorithm->algorithm_names, name, length) == 0 && strchr(":", algorithm->algorithm_names[length]))
-			return algorithm->implementation;
-	return NULL;
-}
-
 int gcm_start(void) {
 	if (cipher.provider)
 		return 0;
-	OSSL_PROVIDER *provider = OSSL_PROVIDER_load(NULL, "default"); /* for the life of the process */
-	if (!provider)
-		return -EIO;
-	const OSSL_DISPATCH *entry = find_cipher(provider, "AES-256-GCM");
+	const OSSL_DISPATCH *entry = provider_find(OSSL_OP_CIPHER, "AES-256-GCM");
 	for (; entry && entry->function_id; entry++)
 		switch (entry->function_id) {
 		case OSSL_FUNC_CIPHER_NEWCTX:
@@ -82,11 +65,9 @@ int gcm_start(void) {
 			break;
 		}
 	if (!cipher.new_context || !cipher.free_context || !cipher.encrypt_init || !cipher.decrypt_init || !cipher.update ||
-	    !cipher.final || !cipher.get_params || !cipher.set_params) {
-		OSSL_PROVIDER_unload(provider);
+	    !cipher.final || !cipher.get_params || !cipher.set_params)
 		return -EIO;
-	}
-	cipher.provider = OSSL_PROVIDER_get0_provider_ctx(provider);
+	cipher.provider = provider_context();
 	return 0;
 }
 

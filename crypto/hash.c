@@ -1,55 +1,72 @@
-/* SHA-256 on mbedTLS, whose functions can only fail on misuse; HMAC on libsodium, and HKDF (RFC 5869) on that: mbedTLS's
- * allocate, and would have to fail in the middle of a handshake. */
-#include "crypto/crypto.h"
-
+/* SHA-256 on libcrypto, which uses the processor's own instructions for it: four times as fast as mbedTLS on x86. By its older
+ * functions, deprecated and still there, because the newer ones allocate and would have to fail in the middle of a handshake.
+ * HMAC on libsodium for the same reason, and HKDF (RFC 5869) on that. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <assert.h>
 #include <errno.h>
-#include <mbedtls/sha256.h>
+#include <openssl/sha.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "crypto/crypto.h"
 
 struct sha256_state {
-	mbedtls_sha256_context context;
+	SHA256_CTX context;
 };
 
-static void must_be_zero(int result) {
-	if (result != 0)
-		abort(); /* a hash that silently did not happen would be worse than a dead daemon */
+/* These cannot fail. */
+static void start(SHA256_CTX *context) {
+	(void)SHA256_Init(context);
+}
+
+static void add(SHA256_CTX *context, const void *bytes, size_t length) {
+	(void)SHA256_Update(context, bytes, length);
+}
+
+static void finish(SHA256_CTX *context, uint8_t out[SHA256_SIZE]) {
+	(void)SHA256_Final(out, context);
+	wipe(context, sizeof(*context));
 }
 
 void sha256(const void *bytes, size_t length, uint8_t out[SHA256_SIZE]) {
-	must_be_zero(mbedtls_sha256_ret(bytes, length, out, 0));
+	SHA256_CTX context;
+	start(&context);
+	add(&context, bytes, length);
+	finish(&context, out);
+}
+
+void sha256_two(const void *first, size_t first_length, const void *second, size_t second_length, uint8_t out[SHA256_SIZE]) {
+	SHA256_CTX context;
+	start(&context);
+	add(&context, first, first_length);
+	add(&context, second, second_length);
+	finish(&context, out);
 }
 
 int sha256_new(struct sha256_state **ret) {
 	struct sha256_state *state = calloc(1, sizeof(*state));
 	if (!state)
 		return -ENOMEM;
-	mbedtls_sha256_init(&state->context);
-	must_be_zero(mbedtls_sha256_starts_ret(&state->context, 0));
+	start(&state->context);
 	*ret = state;
 	return 0;
 }
 
 void sha256_update(struct sha256_state *state, const void *bytes, size_t length) {
-	must_be_zero(mbedtls_sha256_update_ret(&state->context, bytes, length));
+	add(&state->context, bytes, length);
 }
 
 void sha256_peek(const struct sha256_state *state, uint8_t out[SHA256_SIZE]) {
-	mbedtls_sha256_context copy;
-	mbedtls_sha256_init(&copy);
-	mbedtls_sha256_clone(&copy, &state->context);
-	must_be_zero(mbedtls_sha256_finish_ret(&copy, out));
-	mbedtls_sha256_free(&copy);
+	SHA256_CTX copy = state->context;
+	finish(&copy, out);
 }
 
 void sha256_free(struct sha256_state *state) {
 	if (!state)
 		return;
-	mbedtls_sha256_free(&state->context);
+	wipe(&state->context, sizeof(state->context));
 	free(state);
 }
 
@@ -93,14 +110,4 @@ void hkdf_sha256(const uint8_t *salt, size_t salt_length, const uint8_t *input, 
 	}
 	wipe(key, sizeof(key));
 	wipe(block, sizeof(block));
-}
-
-void sha256_two(const void *first, size_t first_length, const void *second, size_t second_length, uint8_t out[SHA256_SIZE]) {
-	mbedtls_sha256_context context;
-	mbedtls_sha256_init(&context);
-	must_be_zero(mbedtls_sha256_starts_ret(&context, 0));
-	must_be_zero(mbedtls_sha256_update_ret(&context, first, first_length));
-	must_be_zero(mbedtls_sha256_update_ret(&context, second, second_length));
-	must_be_zero(mbedtls_sha256_finish_ret(&context, out));
-	mbedtls_sha256_free(&context);
 }

@@ -12,5 +12,6 @@ int crypto_start(void) {
 		return -EIO;
 	if (sodium_init() < 0)
 		return -EIO;
-	return gcm_start();
+	int result = gcm_start();
+	return result < 0 ? result : x25519_start();
 }

@@ -128,7 +128,9 @@ static int decrypt_and_hash(struct noise_handshake *hs, struct reader *r, size_t
 
 static int mix_dh(struct noise_handshake *hs, const struct static_keys *own, const uint8_t peer[KEY_SIZE]) {
 	uint8_t shared[KEY_SIZE];
-	int result = x25519(shared, own->secret, peer) ? mix_key(hs, shared, sizeof(shared)) : -EKEYREJECTED;
+	int result = x25519(shared, own->secret, peer);
+	if (result == 0)
+		result = mix_key(hs, shared, sizeof(shared));
 	wipe(shared, sizeof(shared));
 	return result;
 }
@@ -140,8 +142,9 @@ static int mix_statics(struct noise_handshake *hs) {
 		return mix_dh(hs, &hs->s, hs->rs);
 	if (!kept->known || memcmp(kept->own, hs->s.public, KEY_SIZE) != 0 || memcmp(kept->peer, hs->rs, KEY_SIZE) != 0) {
 		wipe(kept, sizeof(*kept));
-		if (!x25519(kept->product, hs->s.secret, hs->rs))
-			return -EKEYREJECTED;
+		int result = x25519(kept->product, hs->s.secret, hs->rs);
+		if (result < 0)
+			return result;
 		memcpy(kept->own, hs->s.public, KEY_SIZE);
 		memcpy(kept->peer, hs->rs, KEY_SIZE);
 		kept->known = true;

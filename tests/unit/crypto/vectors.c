@@ -1,4 +1,5 @@
 /* The primitives against their specifications' own examples. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,7 +139,7 @@ static void test_x25519(void **state) {
 	};
 	uint8_t out[X25519_SIZE];
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		assert_true(x25519(out, hex(rows[i].secret).at, hex(rows[i].public).at));
+		assert_int_equal(x25519(out, hex(rows[i].secret).at, hex(rows[i].public).at), 0);
 		assert_memory_equal(out, hex(rows[i].shared).at, X25519_SIZE);
 	}
 	for (size_t i = 1; i < ELEMENTS(rows); i++) {
@@ -147,7 +148,7 @@ static void test_x25519(void **state) {
 	}
 	uint8_t k[X25519_SIZE] = { 9 }, u[X25519_SIZE] = { 9 };
 	for (unsigned i = 0; i < 1000; i++) {
-		assert_true(x25519(out, k, u));
+		assert_int_equal(x25519(out, k, u), 0);
 		memcpy(u, k, sizeof(u));
 		memcpy(k, out, sizeof(k));
 	}
@@ -192,7 +193,7 @@ static void test_key_validity(void **state) {
 		uint8_t shared[X25519_SIZE];
 		if (x25519_key_is_valid(key.at) != rows[i].valid)
 			fail_msg("%s: valid", rows[i].key);
-		if (x25519(shared, secret.at, key.at) == rows[i].zero)
+		if (x25519(shared, secret.at, key.at) != (rows[i].zero ? -EKEYREJECTED : 0))
 			fail_msg("%s: zero", rows[i].key);
 	}
 }
