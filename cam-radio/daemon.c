@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timex.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -28,8 +25,7 @@
 #include "cam-radio/signal_listener.h"
 #include "cam-radio/slate.h"
 #include "cam-radio/status.h"
-
-#define TIME_SYNCHRONIZED "/run/systemd/timesync/synchronized"
+#include "cam-radio/wall_clock.h"
 
 struct daemon {
 	sd_event *event;
@@ -471,34 +467,11 @@ static enum reason on_slate_head(void *context, char ret[SLATE_HEAD_TEXT]) {
 	return result == 0 ? REASON_OK : result == -ENOENT ? REASON_NOT_FOUND : REASON_STORE_FAILED;
 }
 
-/* The system has one clock, whatever this daemon is built of. */
-static bool clock_was_set;
-
-static enum reason set_clock(uint64_t time_us) {
-	struct timespec time = { .tv_sec = (time_t)(time_us / SECOND_US), .tv_nsec = (long)(time_us % SECOND_US) * 1000 };
-	if (clock_settime(CLOCK_REALTIME, &time) == 0) {
-		clock_was_set = true;
-		log_line(LOG_LEVEL_NOTICE, "requests", "clock set by the companion");
-		return REASON_OK;
-	}
-	log_line(LOG_LEVEL_ERROR, "requests", "the clock cannot be set: %s", strerror(errno));
-	return errno == EPERM ? REASON_NOT_PERMITTED : REASON_INTERNAL;
-}
-
-/* The companion has set it, or something keeps it: the kernel knows, where a sandbox lets us ask; systemd-timesyncd leaves a
- * file. */
-static uint64_t signal_clock(bool *ret_trusted) {
-	struct timex state = { 0 };
-	*ret_trusted =
-	        clock_was_set || access(TIME_SYNCHRONIZED, F_OK) == 0 || (adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC));
-	return (uint64_t)time(NULL);
-}
-
 static enum reason on_mute(void *context, uint32_t minutes, const char *who) {
 	struct daemon *d = context;
 	struct mute mute;
 	bool trusted;
-	if (mute_make(&mute, signal_clock(&trusted), minutes, who) < 0)
+	if (mute_make(&mute, wall_clock_s(&trusted), minutes, who) < 0)
 		return REASON_REQUEST_INVALID;
 	int result = signal_listener_mute(d->signals, &mute);
 	if (result < 0) {
@@ -559,7 +532,7 @@ static int build_requests(struct daemon *d) {
 		.preferences = &d->status.preferences,
 		.layer = file_layer_system(),
 		.folder = keyring_folder(d->keyring),
-		.set_clock = set_clock,
+		.set_clock = wall_clock_set,
 	};
 	int result = requests_new(&d->requests, &d->services, &request_handlers, d);
 	return result < 0 ? result : events_new(&d->events, &d->services, d->requests);
@@ -614,7 +587,7 @@ static int build_signals(struct daemon *d) {
 		.counters = &d->status.counters,
 		.layer = file_layer_system(),
 		.folder = keyring_folder(d->keyring),
-		.clock = signal_clock,
+		.clock = wall_clock_s,
 		.slate = on_slate,
 		.security = on_security,
 		.context = d,
@@ -633,7 +606,7 @@ static int build_slate(struct daemon *d) {
 		.random = random_system(),
 		.folder = keyring_folder(d->keyring),
 		.static_secret = keyring_keys(d->keyring)->secret,
-		.clock = signal_clock,
+		.clock = wall_clock_s,
 	};
 	return slate_new(&d->slate, d->event, &config);
 }
