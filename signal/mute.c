@@ -30,14 +30,16 @@ bool mute_is_on(const struct mute *mute, uint64_t now_s) {
 	return mute->since_s <= now_s && now_s < mute->until_s;
 }
 
-static int parse(struct mute *ret, char *line) {
+int mute_parse(struct mute *ret, const char *bytes, size_t length) {
+	char line[LINE_SIZE];
 	struct mute mute = { 0 };
 	int at = 0;
-	char *end = strchr(line, '\n');
-	if (!end || end[1] || sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &mute.since_s, &mute.until_s, &at) != 2 || at == 0)
+	if (length == 0 || length > sizeof(line) || bytes[length - 1] != '\n')
 		return -EBADMSG;
-	*end = '\0';
-	if (line + at > end || strlen(line + at) >= sizeof(mute.who))
+	memcpy(line, bytes, length);
+	line[length - 1] = '\0';
+	if (strlen(line) != length - 1 || sscanf(line, "%" SCNu64 " %" SCNu64 " %n", &mute.since_s, &mute.until_s, &at) != 2 ||
+	    at == 0 || strlen(line + at) >= sizeof(mute.who))
 		return -EBADMSG;
 	strcpy(mute.who, line + at);
 	if (!is_good(&mute))
@@ -47,18 +49,15 @@ static int parse(struct mute *ret, char *line) {
 }
 
 int mute_read(struct mute *ret, int folder) {
-	char line[LINE_SIZE + 1];
+	char line[LINE_SIZE];
 	size_t length;
 	*ret = (struct mute){ 0 };
-	int r = file_read(folder, MUTE_FILE, line, LINE_SIZE, &length);
+	int r = file_read(folder, MUTE_FILE, line, sizeof(line), &length);
 	if (r == -ENOENT)
 		return 0;
 	if (r == -EFBIG)
 		return -EBADMSG;
-	if (r < 0)
-		return r;
-	line[length] = '\0';
-	return strlen(line) == length ? parse(ret, line) : -EBADMSG;
+	return r < 0 ? r : mute_parse(ret, line, length);
 }
 
 int mute_write(const struct mute *mute, const struct file_layer *layer, int folder) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/file.h"
@@ -20,6 +21,8 @@ struct mute {
 /* Fills it in. 0 minutes: none from now on, by whoever said so. -EINVAL: who is empty, too long or not plain, or more minutes
  * than the limit. */
 int mute_make(struct mute *ret, uint64_t now_s, uint64_t minutes, const char *who);
+/* What mute_write() wrote: "SINCE UNTIL WHO\n". 0 or -EBADMSG, with *ret as it was. */
+int mute_parse(struct mute *ret, const char *bytes, size_t length);
 bool mute_is_on(const struct mute *mute, uint64_t now_s);
 /* folder: an open one. Without the file there is none. 0, -EBADMSG when it is damaged, or another negative errno; *ret is none
  * then. */
