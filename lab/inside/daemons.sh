@@ -43,11 +43,13 @@ lab_together() {
 	done
 }
 
-# lab_camera_config HOST: /run/lab/HOST/camera.conf, made the first time and kept: a scenario may change it with lab_config afterwards.
+# lab_camera_config HOST: /run/lab/HOST/camera.conf, with Wi-Fi if lab_hostapd was called before; made the first time and kept: a scenario
+# may change it with lab_config afterwards.
 lab_camera_config() {
 	local host=$1 folder=$lab_run/$1
+	[ ! -e "$folder/camera.conf" ] || return 0
 	# The kernel has Bluetooth only in the first namespace: the daemon starts there and enters its host's.
-	[ -e "$folder/camera.conf" ] || cat >"$folder/camera.conf" <<-CONF
+	cat >"$folder/camera.conf" <<-CONF
 		[camera]
 		serial = LAB-${host^^}
 		model = Lab camera
@@ -56,10 +58,23 @@ lab_camera_config() {
 		event_device = Lanyard lab buttons of $host
 		function_device = Lanyard lab buttons of $host
 		[wifi]
-		hostapd_control = $folder/hostapd/wlan0
-		ap_interface = wlan0
 		namespace = /run/netns/$host
 	CONF
+	[ ! -S "$folder/hostapd/wlan0" ] ||
+		printf '%s\n' "hostapd_control = $folder/hostapd/wlan0" 'ap_interface = wlan0' >>"$folder/camera.conf"
+}
+
+# lab_camera_signal HOST KEYS, lab_camera_slate HOST KEY: the same, and the camera answers calls, or logs who is near; with which keys.
+lab_camera_signal() {
+	lab_camera_config "$1"
+	lab_config "$lab_run/$1/camera.conf" signal enabled yes
+	lab_config "$lab_run/$1/camera.conf" signal keys "$2"
+}
+
+lab_camera_slate() {
+	lab_camera_config "$1"
+	lab_config "$lab_run/$1/camera.conf" slate enabled yes
+	lab_config "$lab_run/$1/camera.conf" slate key "$2"
 }
 
 # lab_camera HOST [OPTION...]: cam-radiod with the host's adapter, buttons and access point.

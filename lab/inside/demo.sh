@@ -76,12 +76,9 @@ lab_buttons cam1
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
 lanyard signal keys "$lab_run/signal.keys" >/dev/null
-lab_camera_config cam1
-lab_config "$lab_run/cam1/camera.conf" signal enabled yes
-lab_config "$lab_run/cam1/camera.conf" signal keys "$lab_run/signal.keys"
+lab_camera_signal cam1 "$lab_run/signal.keys"
 lanyard slate keys "$lab_run/cameras.keys" LAB-CAM1 LAB-CAM2 >/dev/null
-lab_config "$lab_run/cam1/camera.conf" slate enabled yes
-lab_config "$lab_run/cam1/camera.conf" slate key "$lab_run/cameras.keys"
+lab_camera_slate cam1 "$lab_run/cameras.keys"
 lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
 echo "@ok lab - {\"kernel\": \"$(</proc/sys/kernel/osrelease)\", \"bluez\": \"$DEMO_BLUEZ\", \"hosts\": [\"cam1\", \"phone1\", \"phone2\"]}"
 
@@ -185,11 +182,8 @@ recorder_of() { busctl call "org.lanyard.Recorder.$1" /org/lanyard/Recorder1 org
 # The second camera gets the adapter that the vehicle had.
 lab_host cam2 hci3 none
 lab_buttons cam2
-lab_camera_config cam2
-sed -i '/^hostapd_control\|^ap_interface/d' "$lab_run/cam2/camera.conf"
+lab_camera_slate cam2 "$lab_run/cameras.keys"
 lab_config "$lab_run/cam2/camera.conf" signal keys "$lab_run/signal.keys"
-lab_config "$lab_run/cam2/camera.conf" slate enabled yes
-lab_config "$lab_run/cam2/camera.conf" slate key "$lab_run/cameras.keys"
 lab_together 'lab_recorder cam2' 'lab_camera cam2'
 # An entry has 80 bytes.
 log_size() { stat -c %s "$lab_run/$1/camera/slate"; }

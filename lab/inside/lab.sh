@@ -309,20 +309,25 @@ lab_press_later() {
 	echo "$2" >"$lab_run/$1/buttons.fifo"
 }
 
-# lab_gpio HOST: a USB adapter with four lines, chip "mcp2221_gpio" for libgpiod; `lab_stop HOST-gpio` unplugs it. The kernel's driver hears no
-# answer while it looks for the adapter and waits 4 s for each of six: its lines are there (lab_line) when /dev/gpiochip0 is.
+# lab_gpio HOST mcp2221|cp2112: a USB adapter with lines, without interrupts or with them, chip "mcp2221_gpio" or "cp2112_gpio" for libgpiod;
+# `lab_stop HOST-CHIP` unplugs it. The driver of mcp2221 hears no answer while it looks for the adapter and waits 4 s for each of six: its
+# lines are there when lab_lines says so.
 lab_gpio() {
 	local host=$1 folder=$lab_run/$1
-	modprobe -a uhid hid-mcp2221
-	mkfifo "$folder/gpio.fifo"
-	lab_start "$host-gpio" bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-gpio" "$folder/gpio.fifo"
-	lab_wait 5 "lab_log '$host-gpio' '^ready'" "lines of $host"
+	modprobe -a uhid "hid-$2"
+	mkfifo "$folder/$2.fifo"
+	lab_start "$host-$2" bash -c 'exec "$1" "$2" <>"$3"' - "$LAB_BUILD/lab/lab-gpio" "$2" "$folder/$2.fifo"
+	lab_wait 5 "lab_log '$host-$2' '^ready'" "$2 of $host"
 }
 
-# lab_line HOST N LEVEL: the wire at its line N.
+lab_lines() { # CHIP
+	grep -qsx "$1_gpio" /sys/class/gpio/gpiochip*/label
+}
+
+# lab_line HOST CHIP N LEVEL: the wire at its line N.
 lab_line() {
-	echo "line $2 $3" >"$lab_run/$1/gpio.fifo"
-	lab_wait 5 "[ \"\$(tail -n 1 '$LAB_ARTIFACTS/$1-gpio.log')\" = 'done line $2 $3' ]" "line $2 of $1"
+	echo "line $3 $4" >"$lab_run/$1/$2.fifo"
+	lab_wait 5 "[ \"\$(tail -n 1 '$LAB_ARTIFACTS/$1-$2.log')\" = 'done line $3 $4' ]" "line $3 of $2 of $1"
 }
 
 # --- strangers -----------------------------------------------------------------------------------------------------------
