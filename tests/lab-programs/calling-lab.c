@@ -1,0 +1,163 @@
+/* calling-lab: how long after a Signal is said a camera's recorder records; for ./run bench.
+ *
+ *   calling-lab AIR ADAPTER KEYS RECORDER COUNT
+ *       AIR: where lab-air takes commands; ADAPTER: the number of the camera's; KEYS: the agency's; RECORDER: the recorder's name
+ * on the system bus, which is buffering.
+ *
+ * Says COUNT calls, each once, and stops the recording that follows. Prints at the end
+ * {"started":N,"p50_us":T,"slowest_us":T}: recordings, and the time from the command to lab-air until the bus says that the
+ * recorder records. A call without a recording within 3 s is not counted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "signal/advert.h"
+#include "signal/group_keys.h"
+
+#define SENDER 77
+#define SECOND_US 1000000u
+#define PATIENCE_US (3 * SECOND_US)
+#define REST_US SECOND_US /* until the camera listens again, which it does while the recorder is buffering */
+#define COUNT_LIMIT 1000
+#define RECORDER_PATH "/org/lanyard/Recorder1"
+#define RECORDER_INTERFACE "org.lanyard.Recorder1"
+
+struct calling {
+	sd_bus *bus;
+	FILE *air;
+	const char *adapter, *recorder;
+	struct group_key keys[GROUP_KEYS_LIMIT];
+	size_t key_count;
+	bool recording;
+	uint64_t delays_us[COUNT_LIMIT];
+	size_t started;
+};
+
+static uint64_t clock_us(void) {
+	struct timespec time;
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (uint64_t)time.tv_sec * SECOND_US + (uint64_t)time.tv_nsec / 1000;
+}
+
+static void die(const char *what, int error) {
+	fprintf(stderr, "calling-lab: %s: %s\n", what, strerror(-error));
+	exit(1);
+}
+
+static int on_changed(sd_bus_message *message, void *context, sd_bus_error *error) {
+	(void)error;
+	struct calling *c = context;
+	int r = sd_bus_message_skip(message, "s");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(message, 'a', "{sv}");
+	while (r >= 0 && sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+		const char *name, *state;
+		if (sd_bus_message_read(message, "s", &name) > 0 && strcmp(name, "State") == 0 &&
+		    sd_bus_message_read(message, "v", "s", &state) > 0)
+			c->recording = strcmp(state, "event") == 0;
+		else
+			(void)sd_bus_message_skip(message, "v");
+		r = sd_bus_message_exit_container(message);
+	}
+	return 0;
+}
+
+/* Handles what the bus says until it says that state, or for so long. */
+static bool wait_for(struct calling *c, bool recording, uint64_t patience_us) {
+	uint64_t end_us = clock_us() + patience_us;
+	for (;;) {
+		int r = sd_bus_process(c->bus, NULL);
+		if (c->recording == recording)
+			return true;
+		uint64_t now_us = clock_us();
+		if (r < 0)
+			die("the bus", r);
+		if (now_us >= end_us)
+			return false;
+		if (r == 0)
+			r = sd_bus_wait(c->bus, end_us - now_us);
+		if (r < 0 && r != -EINTR)
+			die("the bus", r);
+	}
+}
+
+static void say(struct calling *c, uint32_t sequence) {
+	uint32_t time_s = (uint32_t)time(NULL);
+	const struct advert_call call = {
+		.type = ADVERT_SIGNAL,
+		.signal = { .sender = SENDER, .sequence = sequence, .time_s = time_s, .kind = SIGNAL_HOLSTER },
+	};
+	const struct group_key *key = NULL;
+	for (size_t i = 0; i < c->key_count; i++)
+		if (c->keys[i].week == time_s / WEEK_SECONDS)
+			key = &c->keys[i];
+	if (!key)
+		die("a key for this week", -ENOKEY);
+	struct advert_keys keys;
+	uint8_t advert[ADVERT_SIZE];
+	char text[2 * ADVERT_SIZE + 1];
+	advert_keys_derive(&keys, key->key, time_s / ADVERT_EPOCH_SECONDS);
+	advert_encode(&keys, &call, advert);
+	hex_encode(text, advert, sizeof(advert));
+	if (fprintf(c->air, "say %s 1bffffff%s\n", c->adapter, text) < 0 || fflush(c->air) != 0)
+		die("the air", -errno);
+}
+
+static void one(struct calling *c, uint32_t sequence) {
+	uint64_t said_us = clock_us();
+	say(c, sequence);
+	if (!wait_for(c, true, PATIENCE_US))
+		return;
+	c->delays_us[c->started++] = clock_us() - said_us;
+	int r = sd_bus_call_method(c->bus, c->recorder, RECORDER_PATH, RECORDER_INTERFACE, "Stop", NULL, NULL, "s", "bench");
+	if (r < 0)
+		die("the recorder does not stop", r);
+	if (!wait_for(c, false, 10 * PATIENCE_US))
+		die("the recorder does not stop", -ETIMEDOUT);
+}
+
+static int by_size(const void *a, const void *b) {
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return (left > right) - (left < right);
+}
+
+int main(int argc, char *argv[]) {
+	static struct calling c;
+	size_t count = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
+	if (count == 0 || count > COUNT_LIMIT) {
+		fputs("usage: calling-lab AIR ADAPTER KEYS RECORDER COUNT\n", stderr);
+		return 2;
+	}
+	c.adapter = argv[2];
+	c.recorder = argv[4];
+	c.air = fopen(argv[1], "we");
+	if (!c.air)
+		die(argv[1], -errno);
+	int r = group_keys_read(argv[3], (uint32_t)time(NULL) / WEEK_SECONDS, c.keys, &c.key_count);
+	if (r >= 0)
+		r = sd_bus_open_system(&c.bus);
+	if (r >= 0)
+		r = sd_bus_match_signal(c.bus, NULL, c.recorder, RECORDER_PATH, "org.freedesktop.DBus.Properties",
+		                        "PropertiesChanged", on_changed, &c);
+	if (r < 0)
+		die("start", r);
+	uint32_t sequence = (uint32_t)time(NULL); /* above what an earlier run has said */
+	for (size_t i = 0; i < count; i++) {
+		(void)wait_for(&c, true, REST_US);
+		one(&c, sequence + (uint32_t)i);
+	}
+	qsort(c.delays_us, c.started, sizeof(*c.delays_us), by_size);
+	printf("{\"started\":%zu,\"p50_us\":%" PRIu64 ",\"slowest_us\":%" PRIu64 "}\n", c.started,
+	       c.started > 0 ? c.delays_us[c.started / 2] : 0, c.started > 0 ? c.delays_us[c.started - 1] : 0);
+	wipe(c.keys, sizeof(c.keys));
+	sd_bus_flush_close_unref(c.bus);
+	return fclose(c.air) == 0 ? 0 : 1;
+}
