@@ -9,7 +9,8 @@
 #include "footage/mp4.h"
 
 #define AREA "recorder"
-#define SYNC_EVERY_US 500000 /* at most: the seconds before the start come all at once */
+#define SYNC_EVERY_US 500000 /* at most: each costs the disk a write of its own */
+#define SYNC_ACCURACY_US 10000
 
 struct take {
 	struct store *store;
@@ -19,6 +20,7 @@ struct take {
 	struct mp4_scan *scan;  /* where the fragments are */
 	GstClockTime base, end; /* of the video */
 	int64_t synced_us;      /* monotonic */
+	sd_event_source *sync;  /* of a fragment that ended too soon after that */
 	int error;
 	void (*ended)(void *context, struct take *take);
 	void *context;
@@ -28,11 +30,33 @@ static uint32_t duration_ms(const struct take *t) {
 	return t->end > t->base ? (uint32_t)((t->end - t->base) / GST_MSECOND) : 0;
 }
 
-/* At a fragment's end: what was recorded before this second outlives a power cut. */
+/* 0: all is well. */
+static void take_note(struct take *t, int error) {
+	t->error = error;
+	if (error < 0)
+		log_reason(LOG_LEVEL_ERROR, AREA, error == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
+		           "recording %s cannot be written on: %s", t->id, strerror(-error));
+}
+
+static int on_sync(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct take *t = context;
+	t->synced_us = g_get_monotonic_time();
+	if (t->error == 0)
+		take_note(t, container_writer_sync(t->writer));
+	return 0;
+}
+
+/* At a fragment's end: what was recorded before this second outlives a power cut. When fragments come all at once, as those from
+ * before the start do, one sync does for them, as soon as it may be. */
 static int sync_fragment(struct take *t) {
-	int64_t now_us = g_get_monotonic_time();
-	if (now_us - t->synced_us < SYNC_EVERY_US)
+	int64_t now_us = g_get_monotonic_time(), next_us = t->synced_us + SYNC_EVERY_US;
+	if (now_us < next_us) {
+		(void)sd_event_source_set_time(t->sync, (uint64_t)next_us);
+		(void)sd_event_source_set_enabled(t->sync, SD_EVENT_ONESHOT);
 		return 0;
+	}
 	t->synced_us = now_us;
 	return container_writer_sync(t->writer);
 }
@@ -42,13 +66,11 @@ static void on_bytes(void *context, const void *bytes, size_t length) {
 	if (t->error < 0)
 		return;
 	uint32_t before_ms = mp4_scan_duration_ms(t->scan);
-	t->error = container_writer_append(t->writer, bytes, length);
+	int result = container_writer_append(t->writer, bytes, length);
 	mp4_scan_feed(t->scan, bytes, length);
-	if (t->error == 0 && mp4_scan_duration_ms(t->scan) != before_ms)
-		t->error = sync_fragment(t);
-	if (t->error < 0)
-		log_reason(LOG_LEVEL_ERROR, AREA, t->error == -ENOSPC ? REASON_DISK_FULL : REASON_INTERNAL,
-		           "recording %s cannot be written on: %s", t->id, strerror(-t->error));
+	if (result == 0 && mp4_scan_duration_ms(t->scan) != before_ms)
+		result = sync_fragment(t);
+	take_note(t, result);
 	store_progress(t->store, t->id, duration_ms(t), container_writer_size(t->writer));
 }
 
@@ -78,6 +100,7 @@ static void append_index(struct take *t) {
 static void on_ended(void *context, bool failed) {
 	struct take *t = context;
 	uint8_t hash[SHA256_SIZE];
+	(void)sd_event_source_set_enabled(t->sync, SD_EVENT_OFF);
 	if (!failed && t->error == 0)
 		append_index(t);
 	int sealed = container_writer_finish(t->writer);
@@ -106,6 +129,10 @@ int take_new(struct take **ret, sd_event *event, struct store *store, const char
 	if (result == 0)
 		result = store_begin(store, started_us, reason, t->id, &t->writer);
 	if (result == 0)
+		result = sd_event_add_time(event, &t->sync, CLOCK_MONOTONIC, 0, SYNC_ACCURACY_US, on_sync, t);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(t->sync, SD_EVENT_OFF);
+	if (result >= 0)
 		result = muxer_new(&t->muxer, event, base_ns, video, audio, &muxer_handlers, t);
 	if (result < 0) {
 		take_free(t);
@@ -118,6 +145,7 @@ int take_new(struct take **ret, sd_event *event, struct store *store, const char
 void take_free(struct take *t) {
 	if (!t)
 		return;
+	sd_event_source_disable_unref(t->sync);
 	muxer_free(t->muxer);
 	container_writer_free(t->writer);
 	mp4_scan_free(t->scan);
