@@ -34,7 +34,7 @@ int mute_parse(struct mute *ret, const char *bytes, size_t length) {
 	char line[LINE_SIZE];
 	struct mute mute = { 0 };
 	int at = 0;
-	if (length == 0 || length > sizeof(line) || bytes[length - 1] != '\n')
+	if (length == 0 || length > sizeof(line) || memchr(bytes, '\n', length) != bytes + length - 1)
 		return -EBADMSG;
 	memcpy(line, bytes, length);
 	line[length - 1] = '\0';

@@ -577,6 +577,10 @@ int http_server_new(struct http_server **ret, sd_event *event, int listening, bo
 	}
 	if (result >= 0)
 		result = sd_event_add_defer(event, &server->soon, on_soon, server);
+	/* After all else: a source of this kind counts as the one that has waited longest, and requests without end would keep
+	 * the camera's link, and the end of the program, waiting. */
+	if (result >= 0)
+		result = sd_event_source_set_priority(server->soon, SD_EVENT_PRIORITY_NORMAL + 1);
 	if (result >= 0)
 		result = sd_event_add_time_relative(event, &server->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, server);
 	if (result >= 0)

@@ -459,8 +459,10 @@ describe("the page", { concurrency: 2 }, () => {
 			await route.continue();
 		});
 		await page.clock.runFor(1000);
+		const closed = page.waitForResponse((response) => response.request().method() === "DELETE");
 		// Stopped at that moment: the page has not tidied up when the answer comes.
 		await page.clock.pauseAt(await page.evaluate(() => Date.now()) + 61_000);
+		await closed;
 		await page.getByText("Paused for a minute").waitFor();
 		await saysNowhere(page, "Playing stopped");
 	}));

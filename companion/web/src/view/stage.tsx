@@ -105,9 +105,8 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 			return undefined;
 		const events = {
 			problem(found: Problem) {
-				// What was on its way when the channel went to rest, or was lost, breaks off: the channel's own state says more.
 				if (channel.peek().phase !== "ready")
-					return;
+					return; // What was on its way when the channel went to rest, or was lost, breaks off: the channel's own state says more.
 				resumeAt.current = element.currentTime;
 				setProblem(found);
 			},
@@ -155,6 +154,8 @@ export function Stage(props: { readonly source: Source; readonly label: string; 
 			ended: () => { setEnded(true); setPlaying(false); wantsPlay.current = false; },
 			volumechange: () => setMuted(element.muted),
 			error: () => {
+				if (channel.peek().phase !== "ready")
+					return;
 				resumeAt.current = element.currentTime;
 				const reason = element.error?.code === MediaError.MEDIA_ERR_NETWORK ? "cut-off" : "format-unsupported";
 				setProblem((known) => known ?? new Problem(reason));
