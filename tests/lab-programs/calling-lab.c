@@ -58,15 +58,19 @@ static int on_changed(sd_bus_message *message, void *context, sd_bus_error *erro
 	int r = sd_bus_message_skip(message, "s");
 	if (r >= 0)
 		r = sd_bus_message_enter_container(message, 'a', "{sv}");
-	while (r >= 0 && sd_bus_message_enter_container(message, 'e', "sv") > 0) {
-		const char *name, *state;
-		if (sd_bus_message_read(message, "s", &name) > 0 && strcmp(name, "State") == 0 &&
-		    sd_bus_message_read(message, "v", "s", &state) > 0)
+	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		const char *name = "", *state = "";
+		r = sd_bus_message_read(message, "s", &name);
+		bool is_state = r >= 0 && strcmp(name, "State") == 0;
+		if (r >= 0)
+			r = is_state ? sd_bus_message_read(message, "v", "s", &state) : sd_bus_message_skip(message, "v");
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+		if (r >= 0 && is_state)
 			c->recording = strcmp(state, "event") == 0;
-		else
-			(void)sd_bus_message_skip(message, "v");
-		r = sd_bus_message_exit_container(message);
 	}
+	if (r < 0)
+		die("what the recorder says", r);
 	return 0;
 }
 
