@@ -11,10 +11,10 @@
 #include "cam-radio/buttons.h"
 #include "cam-radio/camera_bus.h"
 #include "cam-radio/deadline.h"
+#include "cam-radio/display.h"
 #include "cam-radio/events.h"
 #include "cam-radio/handover.h"
 #include "cam-radio/keyring.h"
-#include "cam-radio/lamp.h"
 #include "cam-radio/links.h"
 #include "cam-radio/pairing_window.h"
 #include "cam-radio/radio.h"
@@ -52,8 +52,7 @@ struct daemon {
 	lanyard_RecorderState last_state; /* of the recorder, when the caller looked last */
 	struct slate *slate;
 
-	bool holding; /* both buttons are down */
-	enum lamp_pattern lamp;
+	struct display display;
 };
 
 /* Why nothing may be sent, or REASON_OK. */
@@ -63,75 +62,7 @@ static enum reason radios_policy(const struct daemon *d) {
 	return d->settings->silent ? REASON_RADIO_SILENT : REASON_OK;
 }
 
-/* --- what is shown: properties, lamp, advert --- */
-
-static void show_text(struct daemon *d, const char **shown, const char *now, const char *property) {
-	if (strcmp(*shown, now) == 0)
-		return;
-	*shown = now;
-	camera_bus_changed(d->camera, property);
-}
-
-static void show_copied(struct daemon *d, char *shown, size_t capacity, const char *now, const char *property) {
-	if (strcmp(shown, now) == 0)
-		return;
-	snprintf(shown, capacity, "%s", now);
-	camera_bus_changed(d->camera, property);
-}
-
-static const char *wifi_name(lanyard_WifiMode mode) {
-	switch (mode) {
-	case lanyard_WifiMode_WIFI_OFF:
-		return "off";
-	case lanyard_WifiMode_WIFI_STARTING:
-		return "starting";
-	case lanyard_WifiMode_WIFI_ACCESS_POINT:
-		return "access-point";
-	case lanyard_WifiMode_WIFI_STATION:
-		return "station";
-	case lanyard_WifiMode_WIFI_MEDIA_READY:
-		return "media-ready";
-	}
-	return "off";
-}
-
-static enum lamp_pattern lamp_pattern(const struct daemon *d) {
-	if (!d->status.preferences.indicator_lights)
-		return LAMP_OFF;
-	if (d->holding)
-		return LAMP_FAST;
-	switch (pairing_window_state(d->window)) {
-	case WINDOW_OPEN:
-	case WINDOW_HANDSHAKE:
-	case WINDOW_STORING:
-		return LAMP_SLOW;
-	case WINDOW_CONFIRMING:
-		return LAMP_QUESTION;
-	case WINDOW_PAIRED:
-		return LAMP_ON;
-	case WINDOW_CLOSED:
-		break;
-	}
-	return handover_state(d->handover).mode == lanyard_WifiMode_WIFI_OFF ? LAMP_OFF : LAMP_ON;
-}
-
-static void show_lamp(struct daemon *d) {
-	enum lamp_pattern pattern = lamp_pattern(d);
-	if (pattern == d->lamp)
-		return;
-	d->lamp = pattern;
-	lamp_set(d->settings->led, pattern);
-}
-
-static void show_companion(struct daemon *d) {
-	const struct pairing_record *companion = keyring_companion(d->keyring);
-	char fingerprint[FINGERPRINT_SIZE] = "";
-	if (companion)
-		static_keys_fingerprint(companion->peer_key, fingerprint);
-	show_copied(d, d->status.companion, sizeof(d->status.companion), companion ? companion->peer_name : "", "Companion");
-	show_copied(d, d->status.companion_fingerprint, sizeof(d->status.companion_fingerprint), fingerprint,
-	            "CompanionFingerprint");
-}
+/* --- what is shown, heard and said --- */
 
 /* A recording that begins before our eyes calls the neighbours, unless a call has begun it. */
 static void update_caller(struct daemon *d) {
@@ -152,13 +83,7 @@ static void update_caller(struct daemon *d) {
 
 /* Brings everything that people and companions see into line with the state of the parts. */
 static void show(struct daemon *d) {
-	show_text(d, &d->status.pairing, pairing_window_name(d->window), "Pairing");
-	show_copied(d, d->status.pairing_code, sizeof(d->status.pairing_code), pairing_window_shown_code(d->window),
-	            "PairingCode");
-	show_text(d, &d->status.wifi, wifi_name(handover_state(d->handover).mode), "Wifi");
-	show_text(d, &d->status.recorder, recorder_state_name(d->recorder), "Recorder");
-	show_companion(d);
-	show_lamp(d);
+	display_update(&d->display);
 	update_caller(d);
 	slate_set_recording(d->slate, recorder_state(d->recorder) == lanyard_RecorderState_RECORDER_EVENT
 	                                      ? recorder_current_id(d->recorder)
@@ -180,7 +105,7 @@ static void feedback(struct daemon *d, enum feedback_kind kind, const char *text
 
 static void on_gate(void *context, enum button_gate_result result) {
 	struct daemon *d = context;
-	d->holding = result == BUTTON_GATE_HOLDING;
+	d->display.holding = result == BUTTON_GATE_HOLDING;
 	switch (result) {
 	case BUTTON_GATE_NOTHING:
 		break;
@@ -209,15 +134,7 @@ static void on_gate(void *context, enum button_gate_result result) {
 
 static void on_buttons_changed(void *context) {
 	struct daemon *d = context;
-	bool changed = false;
-	for (enum button button = 0; button < BUTTON_COUNT; button++) {
-		bool known = buttons_is_known(d->buttons, button), down = buttons_is_down(d->buttons, button);
-		changed = changed || known != d->status.button[button].known || down != d->status.button[button].down;
-		d->status.button[button].known = known;
-		d->status.button[button].down = down;
-	}
-	if (changed)
-		camera_bus_changed(d->camera, "Buttons");
+	display_buttons(&d->display, d->buttons);
 }
 
 static const struct buttons_callbacks button_handlers = { .gate = on_gate, .changed = on_buttons_changed };
@@ -281,10 +198,7 @@ static void on_pairing_ended(void *context, struct link *link, enum reason reaso
 }
 
 static void show_session(struct daemon *d, bool session) {
-	if (d->status.session != session) {
-		d->status.session = session;
-		camera_bus_changed(d->camera, "Session");
-	}
+	display_session(&d->display, session);
 	show(d);
 }
 
@@ -337,7 +251,7 @@ static void on_radio_state(void *context, enum reason reason) {
 	struct daemon *d = context;
 	if (reason == REASON_OK)
 		reason = radios_policy(d); /* usable, as far as it is to be used */
-	show_text(d, &d->status.bluetooth, reason == REASON_OK ? "ready" : reason_code(reason), "Bluetooth");
+	display_bluetooth(&d->display, reason);
 }
 
 static void on_heard(void *context, const uint8_t address[6], int8_t rssi, const uint8_t *bytes) {
@@ -397,8 +311,7 @@ static void on_breach(void *context, enum reason reason) {
 
 static void on_preferences_changed(void *context) {
 	struct daemon *d = context;
-	camera_bus_changed(d->camera, "IndicatorLights");
-	camera_bus_changed(d->camera, "Sounds");
+	display_preferences(&d->display);
 	show(d);
 }
 
@@ -454,10 +367,6 @@ static enum reason on_forget(void *context) {
 	return REASON_OK;
 }
 
-static void show_mute(struct daemon *d) {
-	d->status.mute = *signal_listener_muted(d->signals);
-}
-
 static enum reason on_slate_head(void *context, char ret[SLATE_HEAD_TEXT]) {
 	struct daemon *d = context;
 	struct slate_head head;
@@ -480,9 +389,7 @@ static enum reason on_mute(void *context, uint32_t minutes, const char *who) {
 	}
 	log_line(LOG_LEVEL_NOTICE, "signal", "%s by \"%s\", for %u minutes", minutes > 0 ? "muted" : "muted no more,", who,
 	         minutes);
-	show_mute(d);
-	camera_bus_changed(d->camera, "SignalMutedBy");
-	camera_bus_changed(d->camera, "SignalMutedUntil");
+	display_mute(&d->display, signal_listener_muted(d->signals));
 	return REASON_OK;
 }
 
@@ -595,7 +502,7 @@ static int build_signals(struct daemon *d) {
 	signal_caller_init(&d->caller, d->settings->signal_sender, file_layer_system(), keyring_folder(d->keyring));
 	int result = signal_listener_new(&d->signals, d->event, &config);
 	if (result == 0)
-		show_mute(d);
+		d->status.mute = *signal_listener_muted(d->signals);
 	return result;
 }
 
@@ -626,6 +533,8 @@ static int build(struct daemon *d, sd_bus *bus, const char *state, const char *i
 	int result = build_store(d, state);
 	if (result >= 0)
 		result = camera_bus_new(&d->camera, bus, &d->status, &camera_handlers, d);
+	/* Some parts have something to show while they are built. */
+	d->display = (struct display){ .settings = d->settings, .bus = d->camera, .status = &d->status, .keyring = d->keyring };
 	if (result >= 0)
 		result = recorder_new(&d->recorder, bus, instance, &recorder_handlers, d);
 	if (result >= 0)
@@ -644,7 +553,10 @@ static int build(struct daemon *d, sd_bus *bus, const char *state, const char *i
 		result = build_buttons(d);
 	if (result < 0)
 		return result;
-	lamp_set(d->settings->led, d->lamp);
+	d->display.recorder = d->recorder;
+	d->display.handover = d->handover;
+	d->display.window = d->window;
+	display_begin(&d->display);
 	show(d);
 	on_buttons_changed(d);
 	return camera_bus_publish(d->camera, instance);
