@@ -165,6 +165,14 @@ static uint64_t started_us(const struct recorder *r, GstClockTime base, GstClock
 	return utc_us() - (newest > base ? (newest - base) / GST_USECOND : 0);
 }
 
+/* What the ring holds goes into the recording that has begun. */
+static void take_up(struct recorder *r) {
+	for (GList *at = r->ring.head; at; at = at->next)
+		take_push(r->current, ((struct frame *)at->data)->video, ((struct frame *)at->data)->buffer);
+	store_thumbnail(r, take_id(r->current));
+	r->callbacks->recording_changed(r->context, take_id(r->current));
+}
+
 int recorder_start(struct recorder *r, const char *reason) {
 	if (r->state == RECORDER_EVENT)
 		return 0;
@@ -183,14 +191,13 @@ int recorder_start(struct recorder *r, const char *reason) {
 		return result;
 	}
 	r->current = *room;
-	for (GList *at = r->ring.head; at; at = at->next)
-		take_push(r->current, ((struct frame *)at->data)->video, ((struct frame *)at->data)->buffer);
 	log_line(LOG_LEVEL_NOTICE, AREA, "recording %s began (%s), %llu ms before now", take_id(r->current), reason,
 	         (unsigned long long)(newest > base ? (newest - base) / GST_MSECOND : 0));
-	store_thumbnail(r, take_id(r->current));
+	/* First: whoever asked is waiting, and what comes now is recorded. What follows takes the disk and the processor their
+	 * time. */
 	enter_state(r, RECORDER_EVENT);
 	if (r->current)
-		r->callbacks->recording_changed(r->context, take_id(r->current));
+		take_up(r);
 	return 0;
 }
 

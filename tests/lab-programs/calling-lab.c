@@ -1,12 +1,13 @@
-/* calling-lab: how long after a Signal is said a camera's recorder records; for ./run bench.
+/* calling-lab: how long after it is asked to a camera's recorder records; for ./run bench.
  *
- *   calling-lab AIR ADAPTER KEYS RECORDER COUNT
- *       AIR: where lab-air takes commands; ADAPTER: the number of the camera's; KEYS: the agency's; RECORDER: the recorder's name
- * on the system bus, which is buffering.
+ *   calling-lab RECORDER COUNT                       asks the recorder itself, over D-Bus
+ *   calling-lab RECORDER COUNT AIR ADAPTER KEYS      says a Signal that the camera hears
+ *       RECORDER: its name on the system bus; it is buffering. AIR: where lab-air takes commands; ADAPTER: the number of the
+ * camera's; KEYS: the agency's.
  *
- * Says COUNT calls, each once, and stops the recording that follows. Prints at the end
- * {"started":N,"p50_us":T,"slowest_us":T}: recordings, and the time from the command to lab-air until the bus says that the
- * recorder records. A call without a recording within 3 s is not counted. */
+ * Calls COUNT times, each time once, and stops the recording that follows. Prints at the end
+ * {"started":N,"p50_us":T,"slowest_us":T}: recordings, and the time from the call until the bus says that the recorder records. A
+ * call without a recording within 3 s is not counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,8 +33,9 @@
 
 struct calling {
 	sd_bus *bus;
-	FILE *air;
-	const char *adapter, *recorder;
+	const char *recorder;
+	FILE *air; /* NULL: the recorder itself is asked */
+	const char *adapter;
 	struct group_key keys[GROUP_KEYS_LIMIT];
 	size_t key_count;
 	bool recording;
@@ -93,6 +95,13 @@ static bool wait_for(struct calling *c, bool recording, uint64_t patience_us) {
 	}
 }
 
+static void ask(struct calling *c) {
+	int r = sd_bus_call_method_async(c->bus, NULL, c->recorder, RECORDER_PATH, RECORDER_INTERFACE, "Start", NULL, NULL,
+	                                 "sa{sv}", "bench", 0);
+	if (r < 0)
+		die("the recorder cannot be asked", r);
+}
+
 static void say(struct calling *c, uint32_t sequence) {
 	uint32_t time_s = (uint32_t)time(NULL);
 	const struct advert_call call = {
@@ -126,11 +135,14 @@ static void stop(struct calling *c) {
 static void one(struct calling *c, uint32_t sequence) {
 	if (wait_for(c, true, REST_US))
 		stop(c); /* of the call before, too late */
-	uint64_t said_us = clock_us();
-	say(c, sequence);
+	uint64_t called_us = clock_us();
+	if (c->air)
+		say(c, sequence);
+	else
+		ask(c);
 	if (!wait_for(c, true, PATIENCE_US))
 		return;
-	c->delays_us[c->started++] = clock_us() - said_us;
+	c->delays_us[c->started++] = clock_us() - called_us;
 	stop(c);
 }
 
@@ -139,26 +151,33 @@ static int by_size(const void *a, const void *b) {
 	return (left > right) - (left < right);
 }
 
+/* Where Signals are said, and under which keys. */
+static void take_air(struct calling *c, const char *air, const char *adapter, const char *keys) {
+	c->air = fopen(air, "we");
+	if (!c->air)
+		die(air, -errno);
+	c->adapter = adapter;
+	int r = group_keys_read(keys, (uint32_t)time(NULL) / WEEK_SECONDS, c->keys, &c->key_count);
+	if (r < 0)
+		die(keys, r);
+}
+
 int main(int argc, char *argv[]) {
 	static struct calling c;
-	size_t count = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
+	size_t count = argc == 3 || argc == 6 ? strtoul(argv[2], NULL, 10) : 0;
 	if (count == 0 || count > COUNT_LIMIT) {
-		fputs("usage: calling-lab AIR ADAPTER KEYS RECORDER COUNT\n", stderr);
+		fputs("usage: calling-lab RECORDER COUNT [AIR ADAPTER KEYS]\n", stderr);
 		return 2;
 	}
-	c.adapter = argv[2];
-	c.recorder = argv[4];
-	c.air = fopen(argv[1], "we");
-	if (!c.air)
-		die(argv[1], -errno);
-	int r = group_keys_read(argv[3], (uint32_t)time(NULL) / WEEK_SECONDS, c.keys, &c.key_count);
-	if (r >= 0)
-		r = sd_bus_open_system(&c.bus);
+	c.recorder = argv[1];
+	if (argc == 6)
+		take_air(&c, argv[3], argv[4], argv[5]);
+	int r = sd_bus_open_system(&c.bus);
 	if (r >= 0)
 		r = sd_bus_match_signal(c.bus, NULL, c.recorder, RECORDER_PATH, "org.freedesktop.DBus.Properties",
 		                        "PropertiesChanged", on_changed, &c);
 	if (r < 0)
-		die("start", r);
+		die("the bus", r);
 	uint32_t sequence = (uint32_t)time(NULL); /* above what an earlier run has said */
 	for (size_t i = 0; i < count; i++)
 		one(&c, sequence + (uint32_t)i);
@@ -167,5 +186,5 @@ int main(int argc, char *argv[]) {
 	       c.started > 0 ? c.delays_us[c.started / 2] : 0, c.started > 0 ? c.delays_us[c.started - 1] : 0);
 	wipe(c.keys, sizeof(c.keys));
 	sd_bus_flush_close_unref(c.bus);
-	return fclose(c.air) == 0 ? 0 : 1;
+	return !c.air || fclose(c.air) == 0 ? 0 : 1;
 }
