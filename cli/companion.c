@@ -16,6 +16,7 @@
 #include "nfc/ndef.h"
 
 #define POLL_MS 100
+#define SCAN_TELL_MS 1000       /* until then a camera that is ready has been heard, and needs no press */
 #define PAIR_DEADLINE_MS 120000 /* the camera's window of 60 s, and a person on both ends */
 #define WIFI_DEADLINE_MS 45000
 
@@ -217,8 +218,8 @@ enum cli_exit cli_companion_scan(const struct cli_call *call) {
 /* Waits until one camera in pairing mode is there, or the one that was named. Its id goes to `ret`. */
 static enum cli_exit find_camera(const struct cli_call *call, const char *wanted, char *ret, size_t capacity) {
 	enum cli_exit result = act(call, "POST", "/api/scan", NULL);
-	uint64_t end = now_ms() + PAIR_DEADLINE_MS / 2;
-	for (bool told = false; result == CLI_DONE && now_ms() < end; pause_ms(POLL_MS)) {
+	uint64_t tell = now_ms() + SCAN_TELL_MS, end = now_ms() + PAIR_DEADLINE_MS / 2;
+	for (bool told = call->json; result == CLI_DONE && now_ms() < end; pause_ms(POLL_MS)) {
 		json_t *status;
 		result = get(call, "/api/status", &status);
 		if (result != CLI_DONE)
@@ -240,9 +241,10 @@ static enum cli_exit find_camera(const struct cli_call *call, const char *wanted
 			return CLI_FAILED;
 		if (match)
 			return CLI_DONE;
-		if (!told && !call->json)
+		if (!told && now_ms() >= tell) {
 			puts("Looking for the camera. On it, hold Event and Function together for 2 seconds.");
-		told = true;
+			told = true;
+		}
 	}
 	return result == CLI_DONE ? output_reason(REASON_CAMERA_NOT_FOUND) : result;
 }

@@ -19,8 +19,8 @@ lab_config() {
 	mv "$1.new" "$1"
 }
 
-# lab_ready PROCESS SECONDS CONDITION: the daemon that was just started is there when the condition holds. Inside lab_together, that is
-# waited for at its end.
+# lab_ready PROCESS SECONDS CONDITION: the process that was just started has done its part when the condition holds. Inside lab_together,
+# that is waited for at its end.
 lab_ready() {
 	[ -z "${lab_gathering-}" ] || {
 		lab_gathered+=("$1 $2 $3")
@@ -30,8 +30,8 @@ lab_ready() {
 	lab_alive "$1" || lab_fail "$1 ended: $(tail -n 1 "$LAB_ARTIFACTS/$1.log")"
 }
 
-# lab_together COMMAND...: several of the commands below, each one word of arguments; the daemons start side by side, which an emulated
-# processor thanks for.
+# lab_together COMMAND...: several of the commands that begin something, each one word with its arguments; what they begin comes up side by
+# side, which an emulated processor with two cores thanks for.
 lab_together() {
 	local command process seconds condition
 	lab_gathered=() lab_gathering=yes
@@ -227,16 +227,14 @@ lab_make() {
 # lab_apart [STRANGERS]: camera cam1 with one recording and companion phone1, not yet paired; adapters for strangers from hci2 on.
 lab_apart() {
 	lab_make cam1 1 2 >/dev/null &
-	local making=$!
-	lab_bluetooth $((2 + ${1:-0}))
-	lab_radios 2
-	lab_host cam1 hci0
-	lab_host phone1 hci1
-	lab_hostapd cam1
-	lab_supplicant phone1
-	lab_buttons cam1
-	wait "$making" || lab_fail "no recording: $(tail -n 1 "$LAB_ARTIFACTS/cam1-make.log")"
-	lab_together 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1'
+	lab_making=$!
+	lab_together "lab_bluetooth $((2 + ${1:-0}))" 'lab_radios 2' 'lab_host cam1 hci0' 'lab_host phone1 hci1' 'lab_hostapd cam1' 'lab_supplicant phone1' \
+		'lab_buttons cam1' lab_made 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1'
+	lab_say 'ok  the lab is there'
+}
+
+lab_made() {
+	wait "$lab_making" || lab_fail "no recording: $(tail -n 1 "$LAB_ARTIFACTS/cam1-make.log")"
 }
 
 # lab_whole [STRANGERS]: the same, paired and live: what most scenarios begin with.

@@ -201,10 +201,9 @@ lab_bluetooth() {
 	mkfifo "$lab_run/air"
 	lab_start air bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-air" "$lab_run/air"
 	for ((i = 0; i < $1; i++)); do echo plug; done >"$lab_run/air" # all at once: waiting for each costs an emulated processor a second
-	lab_wait 10 "[ \"\$(lab_log_count air ' plugged')\" -ge $1 ]" "$1 adapters"
 	lab_bluetoothd
-	for ((i = 0; i < $1; i++)); do lab_wait 10 "lab_adapter_powered hci$i" "hci$i powered"; done
-	lab_say "ok  $1 Bluetooth adapters"
+	lab_wait 10 "[ \"\$(lab_log_count air ' plugged')\" -ge $1 ]" "$1 adapters"
+	for ((i = 0; i < $1; i++)); do lab_ready bluetoothd 10 "lab_adapter_powered hci$i"; done
 }
 
 # --- hosts and Wi-Fi -----------------------------------------------------------------------------------------------------
@@ -218,7 +217,6 @@ lab_radios() {
 	ip link set hwsim0 up
 	lab_start cap-wifi tcpdump -i hwsim0 -U -Z root -w "$LAB_ARTIFACTS/wifi.pcap"
 	for ((i = 0; i < $1; i++)); do ip link set "wlan$i" down; done
-	lab_say "ok  $1 Wi-Fi radios"
 }
 
 # lab_host NAME ADAPTER [none]: a machine of its own as far as the network goes: namespace NAME with loopback, and the next radio as wlan0
