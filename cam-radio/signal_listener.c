@@ -39,7 +39,8 @@ struct signal_listener {
 	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
 	struct mute mute;
-	uint64_t second_us; /* start of the second in which `searches` were made */
+	uint64_t keys_epoch; /* in which they were read last */
+	uint64_t second_us;  /* start of the second in which `searches` were made */
 	unsigned searches;
 };
 
@@ -71,6 +72,38 @@ static void save_memory(struct signal_listener *l) {
 	int r = file_replace(l->config.layer, l->config.folder, MEMORY_FILE, bytes, length);
 	if (r < 0)
 		log_line(LOG_LEVEL_ERROR, "signal", "the memory of sequences could not be stored: %s", strerror(-r));
+}
+
+/* --- policy and keys --- */
+
+static int set_policy(struct signal_listener *l, uint64_t now_s) {
+	const struct settings *s = l->config.settings;
+	struct activation_policy policy = {
+		.enabled = s->signal_enabled,
+		.legacy = s->signal_legacy,
+		.kinds = s->signal_kinds,
+		.assigned_only = s->signal_assigned_count > 0,
+		.assigned_count = s->signal_assigned_count,
+		.muted_count = s->signal_muted_count,
+	};
+	memcpy(policy.assigned, s->signal_assigned, sizeof(policy.assigned));
+	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
+	int r = 0;
+	l->keys_epoch = now_s / ADVERT_EPOCH_SECONDS;
+	/* settings.c wants keys where they are needed: with legacy calls alone nobody has any. */
+	if (*s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call))
+		r = group_keys_read(s->signal_keys, (uint32_t)(now_s / WEEK_SECONDS), policy.keys, &policy.key_count);
+	if (r == 0)
+		activation_set_policy(l->activation, &policy);
+	wipe(&policy, sizeof(policy));
+	return r;
+}
+
+/* The weeks go by, the file gets new ones, and a clock that was wrong is set: with each epoch the keys are read again. A file
+ * that is not good then, which the log says, takes nothing away. */
+static void refresh_keys(struct signal_listener *l, uint64_t now_s) {
+	if (now_s / ADVERT_EPOCH_SECONDS != l->keys_epoch)
+		(void)set_policy(l, now_s);
 }
 
 /* --- starting --- */
@@ -203,6 +236,7 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	struct advert_call call = { 0 };
 	char who[64] = "";
 	situation.now_s = l->config.clock(&situation.clock_trusted);
+	refresh_keys(l, situation.now_s);
 	situation.muted = mute_is_on(&l->mute, situation.now_s);
 	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
 	enum activation_verdict verdict = activation_judge(l->activation, &situation, bytes, &call);
@@ -262,39 +296,16 @@ void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t addres
 
 /* --- life --- */
 
-static int set_policy(struct signal_listener *l) {
-	const struct settings *s = l->config.settings;
-	struct activation_policy policy = {
-		.enabled = s->signal_enabled,
-		.legacy = s->signal_legacy,
-		.kinds = s->signal_kinds,
-		.assigned_only = s->signal_assigned_count > 0,
-		.assigned_count = s->signal_assigned_count,
-		.muted_count = s->signal_muted_count,
-	};
-	memcpy(policy.assigned, s->signal_assigned, sizeof(policy.assigned));
-	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
-	bool trusted;
-	int r = 0;
-	/* settings.c wants keys where they are needed: with legacy calls alone nobody has any. */
-	if (*s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call))
-		r = group_keys_read(s->signal_keys, (uint32_t)(l->config.clock(&trusted) / WEEK_SECONDS), policy.keys,
-		                    &policy.key_count);
-	if (r == 0)
-		activation_set_policy(l->activation, &policy);
-	wipe(&policy, sizeof(policy));
-	return r;
-}
-
 int signal_listener_new(struct signal_listener **ret, sd_event *event, const struct signal_listener_config *config) {
 	struct signal_listener *l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->event = event;
 	l->config = *config;
+	bool trusted;
 	int r = activation_new(&l->activation);
 	if (r == 0)
-		r = set_policy(l);
+		r = set_policy(l, config->clock(&trusted));
 	if (r < 0) {
 		signal_listener_free(l);
 		return r;
@@ -337,7 +348,9 @@ void signal_listener_recording_ended(struct signal_listener *l) {
 	l->started = l->call != NULL; /* one that has been asked for is still to come */
 }
 
-bool signal_listener_keys(const struct signal_listener *l, uint64_t epoch, struct advert_keys *ret) {
+bool signal_listener_keys(struct signal_listener *l, uint64_t epoch, struct advert_keys *ret) {
+	bool trusted;
+	refresh_keys(l, l->config.clock(&trusted));
 	return activation_keys(l->activation, epoch, ret);
 }
 

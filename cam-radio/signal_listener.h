@@ -55,4 +55,4 @@ int signal_listener_mute(struct signal_listener *listener, const struct mute *mu
 /* The present one, or the last. Valid until the next. */
 const struct mute *signal_listener_muted(const struct signal_listener *listener);
 /* Keys to say something in this epoch; false when there is no key for its week. Wipe them. */
-bool signal_listener_keys(const struct signal_listener *listener, uint64_t epoch, struct advert_keys *ret);
+bool signal_listener_keys(struct signal_listener *listener, uint64_t epoch, struct advert_keys *ret);

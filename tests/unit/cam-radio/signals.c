@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,14 +53,18 @@ static void on_recording_changed(void *context, const char *id) {
 
 static const struct recorder_callbacks recorder_handlers = { .changed = on_changed, .recording_changed = on_recording_changed };
 
-static void write_keys(struct fixture *f, mode_t mode) {
+static void write_keys_of(struct fixture *f, uint64_t week, mode_t mode) {
 	char digits[2 * ADVERT_KEY_SIZE + 1];
 	FILE *file = fopen(f->keys, "w");
 	assert_non_null(file);
 	hex_encode(digits, f->key, sizeof(f->key));
-	fprintf(file, "# keys of a test\n%u %s\n", NOW_S / WEEK_SECONDS, digits);
+	fprintf(file, "# keys of a test\n%" PRIu64 " %s\n", week, digits);
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(chmod(f->keys, mode), 0);
+}
+
+static void write_keys(struct fixture *f, mode_t mode) {
+	write_keys_of(f, NOW_S / WEEK_SECONDS, mode);
 }
 
 static void on_security(void *context, enum security_event event, const char *text) {
@@ -234,7 +239,7 @@ static void test_tells_little(void **state) {
 	assert_int_equal(f->events[SECURITY_SIGNAL_REPLAYED], 0);
 }
 
-/* The sequence is on the disk before the recorder is even asked: a restart in the same moment does not make it new again. */
+/* The sequence is on the disk when a call has been dealt with: a restart in the same moment does not make it new again. */
 static void test_remembers(void **state) {
 	struct fixture *f = *state;
 	hear(f, 7, 5, NOW_S, SIGNAL_HOLSTER);
@@ -370,6 +375,29 @@ static void test_keys(void **state) {
 	assert_false(signal_listener_wants(f->listener));
 }
 
+/* A camera that is never switched off, and one whose clock was years behind when it was. */
+static void test_new_weeks(void **state) {
+	struct fixture *f = *state;
+	const uint64_t later_s = NOW_S + 60 * WEEK_SECONDS;
+	struct advert_keys keys;
+	assert_int_equal(unlink(f->keys), 0); /* as when it is being replaced: what has been read holds */
+	now_s += ADVERT_EPOCH_SECONDS;
+	hear(f, 7, 1, now_s, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	settle(f);
+	wait_state(f, "buffering");
+	memset(f->key, 8, sizeof(f->key));
+	write_keys_of(f, later_s / WEEK_SECONDS, 0600);
+	now_s = later_s;
+	hear(f, 7, 2, later_s, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
+	now_s += WEEK_SECONDS;
+	write_keys_of(f, now_s / WEEK_SECONDS, 0600);
+	assert_true(signal_listener_keys(f->listener, now_s / ADVERT_EPOCH_SECONDS, &keys));
+	wipe(&keys, sizeof(keys));
+}
+
 /* Days off: all epochs of the weeks we hold keys for are tried, the call counts, and the next one is found at once. A flood of
  * junk makes the listener hurry, and costs a true call no more than its next repeats. */
 static void test_clock_is_a_guess(void **state) {
@@ -425,6 +453,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_legacy_without_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_new_weeks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clock_is_a_guess, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_recorder_trouble, set_up, tear_down),
 	};
