@@ -71,7 +71,7 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 	if (r >= 0)
 		r = signal_sender_new(&sender, once.event, &config, on_ended, &once);
 	if (r < 0) {
-		output_error("%s: is the system bus running? [bluetooth-gone]", strerror(-r));
+		output_failure("bluetooth-gone", "%s: is the system bus running?", strerror(-r));
 	} else if (signal_sender_call(sender, kind, (unsigned)seconds) == CLI_DONE) {
 		if (!call->json)
 			printf("Calling as sender %" PRIu32 " (%s) for %" PRIu64 " s. Ctrl-C ends it.\n", config.sender,
@@ -79,7 +79,7 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 		fflush(stdout);
 		r = sd_event_loop(once.event);
 		if (r < 0)
-			output_error("%s [internal]", strerror(-r));
+			output_failure("internal", "%s", strerror(-r));
 		result = once.result;
 	} else {
 		result = CLI_FAILED;
@@ -132,8 +132,8 @@ enum cli_exit cli_signal_keys(const struct cli_call *call) {
 	if (r < 0) {
 		if (file >= 0)
 			unlink(path);
-		output_error("%s: %s [store-failed]", path,
-		             r == -EEXIST ? "is there already, and keys are never overwritten" : strerror(-r));
+		output_failure("store-failed", "%s: %s", path,
+		               r == -EEXIST ? "is there already, and keys are never overwritten" : strerror(-r));
 		return CLI_FAILED;
 	}
 	if (call->json)

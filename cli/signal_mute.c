@@ -39,7 +39,7 @@ static enum cli_exit set(const struct cli_call *call, uint64_t minutes) {
 	if (folder >= 0)
 		close(folder);
 	if (r < 0) {
-		output_error("%s: %s [store-failed]", state, strerror(-r));
+		output_failure("store-failed", "%s: %s", state, strerror(-r));
 		return CLI_FAILED;
 	}
 	/* Where the senders' own lines are, and whatever the file says next. */

@@ -138,11 +138,11 @@ static bool say_next(struct signal_sender *s) {
 	struct advert_content content = { 0 };
 	int r = make(s, &content);
 	if (r < 0) {
-		output_error("there is no key for this week in the file of keys [not-found]");
+		output_failure("not-found", "there is no key for this week in the file of keys");
 	} else {
 		r = s->advert ? advert_set(s->advert, &content) : advert_new(&s->advert, s->adapter, &content);
 		if (r < 0)
-			output_error("cannot advertise: %s [advertising-refused]", strerror(-r));
+			output_failure("advertising-refused", "cannot advertise: %s", strerror(-r));
 	}
 	if (r < 0) {
 		end(s, CLI_FAILED);
@@ -213,7 +213,7 @@ static void on_lost(void *context, enum reason reason) {
 	struct signal_sender *s = context;
 	fresh_address_free(s->fresh); /* with the adapter that it was for */
 	s->fresh = NULL;
-	output_error("%s [%s]", reason_sentence(reason), reason_code(reason));
+	output_reason(reason);
 }
 
 static const struct adapter_callbacks adapter_handlers = { .ready = on_ready, .lost = on_lost };
@@ -228,11 +228,11 @@ static int on_impatient(sd_event_source *source, uint64_t now_us, void *context)
 
 static enum cli_exit explain_sequences(const char *path, int result) {
 	if (result == -EBADMSG)
-		output_error(
-		        "the sequence in %s is damaged: give this sender another number, cameras remember the old one [internal]",
-		        path);
+		output_failure("internal",
+		               "the sequence in %s is damaged: give this sender another number, cameras remember the old one",
+		               path);
 	else
-		output_error("the sequence in %s cannot be stored: %s [store-failed]", path, strerror(-result));
+		output_failure("store-failed", "the sequence in %s cannot be stored: %s", path, strerror(-result));
 	return CLI_FAILED;
 }
 
@@ -249,7 +249,7 @@ static bool is_muted(const struct signal_sender *s) {
 	if (!mute_is_on(&mute, (uint64_t)time(NULL)))
 		return false;
 	strftime(until, sizeof(until), "%Y-%m-%d %H:%M", localtime(&(time_t){ (time_t)mute.until_s }));
-	output_error("muted by %s until %s, so nothing is called [signal-muted]", mute.who, until);
+	output_failure("signal-muted", "muted by %s until %s, so nothing is called", mute.who, until);
 	return true;
 }
 
@@ -260,7 +260,7 @@ static enum cli_exit prepare(struct signal_sender *s, unsigned seconds, uint32_t
 	if (s->config.legacy)
 		return CLI_DONE;
 	if (group_keys_read(s->config.keys, (uint32_t)((uint64_t)time(NULL) / WEEK_SECONDS), keys, &count) < 0) {
-		output_error("no key to call with [not-found]");
+		output_failure("not-found", "no key to call with");
 		return CLI_FAILED;
 	}
 	memcpy(s->keys, keys, sizeof(keys));
@@ -286,7 +286,7 @@ enum cli_exit signal_sender_call(struct signal_sender *s, enum signal_kind kind,
 	r = sd_event_add_time_relative(s->event, &s->patience, CLOCK_BOOTTIME, patience_us, 1000, on_impatient, s);
 	if (r < 0) {
 		s->calling = false;
-		output_error("%s [internal]", strerror(-r));
+		output_failure("internal", "%s", strerror(-r));
 		return CLI_FAILED;
 	}
 	if (adapter_is_ready(s->adapter))

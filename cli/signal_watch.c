@@ -53,7 +53,7 @@ static void set_timer(struct watched *w, uint64_t at_us) {
 	if (r >= 0)
 		r = sd_event_source_set_enabled(w->timer, at_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 	if (r < 0)
-		output_error("%s [internal]", strerror(-r));
+		output_failure("internal", "%s", strerror(-r));
 }
 
 static uint64_t now_us(const struct watch *watch) {
@@ -80,7 +80,7 @@ static void on_level(void *context, bool active) {
 
 static void close_port(struct watched *w, int error) {
 	if (!w->told_missing)
-		output_error("%s: %s [not-found]", w->trigger->path, strerror(-error));
+		output_failure("not-found", "%s: %s", w->trigger->path, strerror(-error));
 	w->told_missing = true;
 	w->io = sd_event_source_disable_unref(w->io);
 	trigger_port_close(w->port);
@@ -131,7 +131,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 static void on_ended(void *context, enum cli_exit result) {
 	(void)context;
 	if (result != CLI_DONE)
-		output_error("the call was not made [bluetooth-gone]");
+		output_failure("bluetooth-gone", "the call was not made");
 }
 
 static int run(struct watch *watch) {
@@ -188,7 +188,7 @@ enum cli_exit cli_signal_watch(const struct cli_call *call) {
 	path = path ? path : DEFAULT_CONFIG;
 	int r = trigger_settings_read(&watch.settings, path);
 	if (r < 0) {
-		output_error("%s: %s", path, r == -EINVAL ? "is not good" : strerror(-r));
+		output_failure("request-invalid", "%s: %s", path, r == -EINVAL ? "is not good" : strerror(-r));
 		return CLI_USAGE;
 	}
 	if (crypto_start() < 0)
@@ -196,7 +196,7 @@ enum cli_exit cli_signal_watch(const struct cli_call *call) {
 	watch.json = call->json;
 	r = run(&watch);
 	if (r < 0)
-		output_error("%s: is the system bus running? [bluetooth-gone]", strerror(-r));
+		output_failure("bluetooth-gone", "%s: is the system bus running?", strerror(-r));
 	watch_end(&watch);
 	return r < 0 ? CLI_FAILED : CLI_DONE;
 }
