@@ -10,6 +10,7 @@
  *   junk N RATE COUNT   hciN hears COUNT adverts, RATE a second, that look like Lanyard's Signal and are random
  *   mark N RATE COUNT   the same, from eight addresses in turn; behind the format's byte each carries the time it is
  *                 said at (CLOCK_BOOTTIME in us, 8 bytes) and its number (4 bytes), big-endian
+ *   frame N COUNT HEX   hciN receives this L2CAP frame, COUNT times, as if the peer of its first connection had sent it
  *   garble N      one bit of the next packet from hciN that carries a channel's bytes is changed; prints "hciN garbled"
  *   sent N        prints "hciN has sent COUNT packets"
  *
@@ -85,6 +86,31 @@ static int say_hex(struct controller *controller, const char *hex) {
 	return 0;
 }
 
+/* Bluetooth Core Specification 5.4, volume 4, part E, 5.4.2: to the host, the first fragment of a frame. */
+static int frame_hex(struct air *air, const struct controller *controller, unsigned count, const char *hex) {
+	uint8_t packet[5 + ACL_DATA_SIZE] = { PACKET_ACL };
+	size_t length = 0;
+	unsigned value;
+
+	while (length < ACL_DATA_SIZE && sscanf(hex + 2 * length, "%2x", &value) == 1)
+		packet[5 + length++] = (uint8_t)value;
+	if (length == 0 || hex[2 * length])
+		return -EINVAL;
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		for (size_t end = 0; end < 2; end++) {
+			const struct connection_end *here = &air->connection[i].end[end];
+
+			if (here->controller != controller)
+				continue;
+			put_le16(packet + 1, (uint16_t)(here->handle | 2 << 12));
+			put_le16(packet + 3, (uint16_t)length);
+			for (; count > 0; count--)
+				controller_send(controller, packet, 5 + length);
+			return 0;
+		}
+	return -ENOTCONN;
+}
+
 static struct {
 	struct controller *controller;
 	unsigned rate, left, said;
@@ -102,9 +128,15 @@ static void say_mark(uint8_t data[28]) {
 	say_from(junk.controller, &from, data, 28);
 }
 
+/* At most so many at a time: a processor that is too slow for the rate would otherwise be later each time, and the other
+ * controllers would wait for longer than their kernels do. */
+#define JUNK_AT_ONCE 100
+
 static void run_junk(uint64_t now) {
 	uint64_t due = (now - junk.since_us) * junk.rate / 1000000;
 
+	if (due > junk.said + JUNK_AT_ONCE)
+		due = junk.said + JUNK_AT_ONCE;
 	for (; junk.left > 0 && junk.said < due; junk.said++, junk.left--) {
 		/* Manufacturer data of company ff ff, format 1, tag and ciphertext. */
 		uint8_t data[28] = { 27, 0xff, 0xff, 0xff, 0x01 };
@@ -137,6 +169,7 @@ static void unplug(struct air *air, struct controller *controller) {
 static int run_line(struct air *air, const char *line) {
 	char verb[8];
 	unsigned index, rate, count;
+	int at = 0;
 
 	if (!strcmp(line, "plug"))
 		return plug(air);
@@ -153,6 +186,8 @@ static int run_line(struct air *air, const char *line) {
 			air_away(air, controller, verb[0] == 'a', now_us());
 		else if (!strcmp(verb, "deaf") || !strcmp(verb, "hear"))
 			controller->deaf = verb[0] == 'd';
+		else if (!strcmp(verb, "frame") && sscanf(line, "%*s %*u %u %n", &count, &at) == 1)
+			return frame_hex(air, controller, count, line + at);
 		else if (!strcmp(verb, "say") && strchr(line + 4, ' '))
 			return say_hex(controller, strchr(line + 4, ' ') + 1);
 		else if ((!strcmp(verb, "junk") || !strcmp(verb, "mark")) && sscanf(line, "%*s %*u %u %u", &rate, &count) == 2 &&
@@ -175,7 +210,7 @@ static int run_line(struct air *air, const char *line) {
 }
 
 static int read_commands(struct air *air) {
-	static char buffer[256];
+	static char buffer[1024];
 	static size_t filled;
 	char *end;
 	ssize_t n = read(STDIN_FILENO, buffer + filled, sizeof(buffer) - 1 - filled);
