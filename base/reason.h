@@ -32,7 +32,6 @@
 	X(PAIRING_EXPIRED, 41, "pairing-expired", \
 	  "The pairing window has ended. Hold Event and Function together for 2 seconds again.") \
 	X(PAIRING_TRIES, 42, "pairing-tries", "Too many tries in this pairing window. Open a new one with the buttons.") \
-	X(PAIRING_OVERLAP, 43, "pairing-overlap", "Two companions tried to pair at once. Open a new window with the buttons.") \
 	X(PAIRING_BUSY, 44, "pairing-busy", "Another pairing is in progress on this camera.") \
 	X(CODE_REJECTED, 45, "code-rejected", "The codes were not confirmed. Nothing was changed.") \
 	X(STORE_FAILED, 46, "store-failed", "The pairing could not be stored. The old pairing still works.") \

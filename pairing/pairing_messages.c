@@ -105,9 +105,9 @@ void pairing_step_write(struct writer *w, const struct pairing_step_message *mes
 
 /* A peer may not make us believe in success, or in a fault of our own, by the reason that it gives. */
 static enum reason refusal(unsigned number) {
-	static const enum reason allowed[] = { REASON_CODE_REJECTED,   REASON_STORE_FAILED,       REASON_PAIRING_CLOSED,
-		                               REASON_PAIRING_EXPIRED, REASON_PAIRING_TRIES,      REASON_PAIRING_OVERLAP,
-		                               REASON_PAIRING_BUSY,    REASON_MESSAGE_UNEXPECTED, REASON_TIMEOUT };
+	static const enum reason allowed[] = { REASON_CODE_REJECTED,      REASON_STORE_FAILED,  REASON_PAIRING_CLOSED,
+		                               REASON_PAIRING_EXPIRED,    REASON_PAIRING_TRIES, REASON_PAIRING_BUSY,
+		                               REASON_MESSAGE_UNEXPECTED, REASON_TIMEOUT };
 	for (size_t i = 0; i < ELEMENTS(allowed); i++)
 		if ((unsigned)allowed[i] == number)
 			return allowed[i];
