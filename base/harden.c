@@ -1,6 +1,7 @@
 #include "base/harden.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -21,6 +22,12 @@
 #ifndef SANITIZED
 #define SANITIZED false
 #endif
+
+#define BUFFER_SIZE 65536
+
+void harden_buffers(void) {
+	mallopt(M_MMAP_THRESHOLD, BUFFER_SIZE);
+}
 
 void harden_process(unsigned long memory_needed) {
 	signal(SIGPIPE, SIG_IGN);

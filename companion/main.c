@@ -129,6 +129,7 @@ int main(int count, char **arguments) {
 	if (!parse_options(count, arguments, &options, &status))
 		return status;
 	harden_process(MEMORY_NEEDED);
+	harden_buffers();
 	int result = run(&options);
 	if (result < 0)
 		log_line(LOG_LEVEL_ERROR, "companiond", "ended: %s", strerror(-result));
