@@ -71,7 +71,9 @@ static bool find_exchange(void) {
 }
 
 int x25519_start(void) {
-	return find_key() && find_exchange() ? 0 : -EIO;
+	static bool found;
+	found = found || (find_key() && find_exchange());
+	return found ? 0 : -EIO;
 }
 
 void x25519_public(uint8_t public[X25519_SIZE], const uint8_t secret[X25519_SIZE]) {
@@ -99,6 +101,8 @@ static void *import_key(const uint8_t *secret, const uint8_t *public) {
 }
 
 int x25519(uint8_t shared[X25519_SIZE], const uint8_t secret[X25519_SIZE], const uint8_t public[X25519_SIZE]) {
+	if (x25519_start() < 0)
+		return -ENOMEM;
 	void *own = import_key(secret, public), *peer = import_key(NULL, public),
 	     *context = exchange.new_context(provider_context());
 	size_t length = X25519_SIZE;

@@ -31,6 +31,7 @@
 #include "bluetooth/channel_link.h"
 #include "bluetooth/peers.h"
 #include "bluetooth/scan.h"
+#include "crypto/crypto.h"
 #include "link/stream.h"
 #include "wire/wire.h"
 
@@ -499,7 +500,9 @@ int main(int argc, char *argv[]) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	int r = sd_event_default(&lab.event);
+	int r = crypto_start();
+	if (r >= 0)
+		r = sd_event_default(&lab.event);
 	if (r >= 0)
 		r = sd_event_add_signal(lab.event, NULL, SIGTERM, on_signal, &lab);
 	if (r >= 0)
