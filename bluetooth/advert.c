@@ -166,9 +166,13 @@ static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *er
 		return 0;
 	}
 	const char *name = sd_bus_message_get_error(answer)->name;
+	/* bluetoothd (5.66) never frees the place of a program that died while it was taken up. */
+	const char *hint = strcmp(name, BLUEZ_ERROR_NOT_PERMITTED) == 0
+	                           ? ": all of its places are taken, by programs that died, too; restarting bluetoothd frees them"
+	                           : "";
 	if (!a->logged_failure && !bluez_is_gone(answer))
 		log_reason(LOG_LEVEL_WARNING, "bluetooth", REASON_ADVERTISING_REFUSED,
-		           "bluetoothd refuses the advertisement (%s); tried again", name);
+		           "bluetoothd refuses the advertisement (%s)%s; tried again", name, hint);
 	a->logged_failure = true;
 	enter_state(a, ADVERT_PAUSING);
 	return 0;

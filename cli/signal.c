@@ -30,11 +30,13 @@ static enum cli_exit kind_of(const struct cli_call *call, enum signal_kind *ret)
 
 struct once {
 	sd_event *event;
+	bool ended;
 	enum cli_exit result;
 };
 
 static void on_ended(void *context, enum cli_exit result) {
 	struct once *once = context;
+	once->ended = true;
 	once->result = result;
 	sd_event_exit(once->event, 0);
 }
@@ -69,6 +71,8 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 		return output_reason(REASON_INTERNAL);
 	int r = sd_event_default(&once.event);
 	if (r >= 0)
+		r = signal_sender_end_gently(once.event);
+	if (r >= 0)
 		r = signal_sender_new(&sender, once.event, &config, on_ended, &once);
 	if (r < 0) {
 		output_failure("bluetooth-gone", "%s: is the system bus running?", strerror(-r));
@@ -80,7 +84,8 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 		r = sd_event_loop(once.event);
 		if (r < 0)
 			output_failure("internal", "%s", strerror(-r));
-		result = once.result;
+		/* Ended by a signal: what was said until then was said. */
+		result = once.ended || signal_sender_calls(sender) == 0 ? once.result : CLI_DONE;
 	} else {
 		result = CLI_FAILED;
 	}

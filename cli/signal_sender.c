@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,17 @@ int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct 
 	}
 	*ret = s;
 	return 0;
+}
+
+int signal_sender_end_gently(sd_event *event) {
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	int r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* no handler: ends the loop */
+	return r < 0 ? r : sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
 }
 
 void signal_sender_free(struct signal_sender *s) {

@@ -1,7 +1,6 @@
 /* lanyard signal watch: a vehicle or a dock box that calls by itself. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -146,17 +145,9 @@ static int run(struct watch *watch) {
 		.patient = true,
 		.fresh_addresses = true,
 	};
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return -errno;
 	int r = sd_event_default(&watch->event);
 	if (r >= 0)
-		r = sd_event_add_signal(watch->event, NULL, SIGTERM, NULL, NULL); /* no handler: ends the loop */
-	if (r >= 0)
-		r = sd_event_add_signal(watch->event, NULL, SIGINT, NULL, NULL);
+		r = signal_sender_end_gently(watch->event);
 	if (r >= 0)
 		r = sd_event_set_watchdog(watch->event, true);
 	if (r >= 0)

@@ -38,14 +38,17 @@ lab_fail() {
 	exit 1
 }
 
-# lab_wait SECONDS CONDITION [WHAT]: until the shell text CONDITION is true; fails at the deadline.
+# lab_wait SECONDS CONDITION [WHAT [COMMAND]]: until the shell text CONDITION is true; fails at the deadline, after COMMAND.
 lab_wait() {
 	local end
 	lab_clock
 	end=$((lab_now + $1 * 1000))
 	until eval "$2"; do
 		lab_clock
-		[ "$lab_now" -lt "$end" ] || lab_fail "not within $1 s: ${3:-$2}"
+		[ "$lab_now" -lt "$end" ] || {
+			eval "${4:-}"
+			lab_fail "not within $1 s: ${3:-$2}"
+		}
 		read -rt 0.05 -u "$lab_never" || true
 	done
 }
@@ -98,13 +101,26 @@ lab_alive() {
 	[ -n "${lab_pids[$1]-}" ] && kill -0 "${lab_pids[$1]}" 2>/dev/null
 }
 
+# What a process that should do something else is doing: its state, and where in the kernel and in its program each thread is.
+lab_where() {
+	local thread file
+	for thread in "/proc/${lab_pids[$1]}"/task/*; do
+		for file in comm status wchan stack syscall maps; do
+			echo "--- $thread/$file"
+			cat "$thread/$file" 2>&1
+			echo
+		done
+	done >"$LAB_ARTIFACTS/$1.where"
+	lab_say "$1: $(grep -m 1 '^State' "$LAB_ARTIFACTS/$1.where" || echo 'no such process'); more in $1.where"
+}
+
 # lab_stop NAME [SIGNAL [SECONDS]]: ends it and waits until it is gone; its exit status is in $lab_status. Nothing when it is gone already.
 lab_stop() {
 	local name=$1 signal=${2:-TERM} seconds=${3:-20}
 	lab_status=0
 	[ -n "${lab_pids[$name]-}" ] || return 0
 	kill "-$signal" "${lab_pids[$name]}" 2>/dev/null || true
-	lab_wait "$seconds" "! lab_alive '$name'" "$name ends after SIG$signal"
+	lab_wait "$seconds" "! lab_alive '$name'" "$name ends after SIG$signal" "lab_where '$name'"
 	# shellcheck disable=SC2034 # for the caller
 	wait "${lab_pids[$name]}" || lab_status=$?
 	unset "lab_pids[$name]"
