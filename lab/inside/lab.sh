@@ -97,8 +97,11 @@ lab_start() {
 	lab_order+=("$name")
 }
 
+# Whether it runs. A dead one need not be gone: when the time of a `read -t` is up at a bad moment, bash 5.2 goes on with a signal mask of
+# whatever was on its stack, SIGCHLD blocked more often than not, and buries nobody until it next starts something.
 lab_alive() {
-	[ -n "${lab_pids[$1]-}" ] && kill -0 "${lab_pids[$1]}" 2>/dev/null
+	local stat
+	[ -n "${lab_pids[$1]-}" ] && read -r stat 2>/dev/null <"/proc/${lab_pids[$1]}/stat" && [[ ${stat##*) } != [ZX]* ]]
 }
 
 # What a process that should do something else is doing: its state, and where in the kernel and in its program each thread is.
@@ -107,7 +110,7 @@ lab_where() {
 	for thread in "/proc/${lab_pids[$1]}"/task/*; do
 		for file in comm status wchan stack syscall maps; do
 			echo "--- $thread/$file"
-			cat "$thread/$file" 2>&1
+			cat "$thread/$file" 2>&1 || true
 			echo
 		done
 	done >"$LAB_ARTIFACTS/$1.where"
@@ -156,7 +159,7 @@ lab_end() {
 	# Captures are whole only when their writers have ended.
 	for name in "${!lab_pids[@]}"; do
 		for ((i = 0; i < 40; i++)); do
-			kill -0 "${lab_pids[$name]}" 2>/dev/null || break
+			lab_alive "$name" || break
 			read -rt 0.05 -u "$lab_never"
 		done
 	done
