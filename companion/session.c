@@ -51,6 +51,7 @@ struct session {
 	sd_event_source *timer;
 	uint64_t ping_us, renew_us, retry_us, grace_us; /* absolute times; UINT64_MAX: never */
 	uint64_t entered_us[SESSION_STATES];            /* when each state was entered last */
+	bool is_fresh;                                  /* live, and the camera has answered nothing yet */
 	unsigned failures;
 	struct link_peer met; /* the address under which the camera was last connected */
 	bool has_met;
@@ -239,6 +240,14 @@ static void session_say_live(struct session *session, const char *name) {
 	         session_ms(session, SESSION_SEARCHING, session->entered_us[SESSION_DIALLING]),
 	         session_ms(session, SESSION_DIALLING, session->entered_us[SESSION_AUTHENTICATING]),
 	         session_ms(session, SESSION_AUTHENTICATING, session_now(session)));
+	session->is_fresh = true;
+}
+
+static void session_say_answered(struct session *session) {
+	if (session->is_fresh)
+		log_line(LOG_LEVEL_INFO, "session", "first answer after %u ms more",
+		         session_ms(session, SESSION_LIVE, session_now(session)));
+	session->is_fresh = false;
 }
 
 /* The camera has proven itself: its clock is what the hint said. */
@@ -418,6 +427,7 @@ static void session_pump(struct session *session) {
 static void on_ping_answer(void *context, enum reason reason, const lanyard_Response *response) {
 	struct session *session = context;
 	if (reason == REASON_OK) {
+		session_say_answered(session);
 		session->camera = response->body.status;
 		session->has_camera = true;
 		session->ping_us = session_now(session) + PING_US;
