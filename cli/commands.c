@@ -207,8 +207,9 @@ const struct cli_command cli_commands[] = {
 	  .summary = "calls whenever a switch or a GPIO line says so (a vehicle, a dock box)",
 	  .details =
 	          "The file maps each switch or line to the kind of its call; each call is as that of \"lanyard signal send\", "
-	          "from an\n"
-	          "address of its own (needs CAP_NET_RAW). What is on already when this starts calls nobody. Ends on SIGTERM.",
+	          "each\nof its sequences from a new address (needs CAP_NET_RAW). What is on already when this starts calls "
+	          "nobody.\n"
+	          "Ends on SIGTERM.",
 	  .options = { { "config", "FILE", "what is watched (default /etc/lanyard/signal.conf)" } },
 	  .run = cli_signal_watch },
 	{ .group = "signal",

@@ -153,10 +153,19 @@ static bool say_next(struct signal_sender *s) {
 	return true;
 }
 
+static void begin_fresh(struct signal_sender *s);
+
 static int on_renew(sd_event_source *source, uint64_t now_us, void *context) {
 	struct signal_sender *s = context;
 	if (now_us >= s->end_us) {
 		end(s, s->said > 0 ? CLI_DONE : CLI_FAILED);
+		return 0;
+	}
+	/* A sequence goes with an address: who listens does not learn that they are one sender's. */
+	if (s->advert && s->config.fresh_addresses) {
+		advert_free(s->advert);
+		s->advert = NULL;
+		begin_fresh(s);
 		return 0;
 	}
 	if (!say_next(s))
@@ -181,7 +190,7 @@ static void on_fresh(void *context, int result) {
 	struct signal_sender *s = context;
 	fresh_address_free(s->fresh);
 	s->fresh = NULL;
-	if (result < 0) /* the call matters more */
+	if (result < 0 && s->said == 0) /* once a call, which matters more */
 		output_error("the address is not a new one: %s", strerror(-result));
 	begin(s);
 }

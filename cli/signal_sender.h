@@ -21,7 +21,7 @@ struct signal_sender_config {
 	uint16_t company;                   /* company identifier of the adverts */
 	bool legacy;                        /* the advert of old activators (signal/legacy.h): no keys, no sequence */
 	bool patient;                       /* waits for an adapter as long as it takes */
-	bool fresh_addresses;               /* each call from an address of its own; needs CAP_NET_RAW */
+	bool fresh_addresses;               /* each sequence from an address of its own; needs CAP_NET_RAW */
 };
 
 /* SIGTERM and SIGINT end the loop from now on, instead of the process: a program that goes while bluetoothd takes up its advert
