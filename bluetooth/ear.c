@@ -20,6 +20,19 @@ struct ear {
 	bool calling, freed; /* freed inside a callback: what is on the stack ends it */
 };
 
+/* The company's identifier alone says little: the one for tests is anybody's. With the header it is meant to be ours. */
+static void look_for(struct ear *ear, const struct advert_report *report, size_t which) {
+	const struct ear_format *format = &ear->config.format[which];
+	size_t length;
+	const uint8_t *data = advert_manufacturer_data(report->data, report->length, format->company, &length);
+	if (!data || length == 0 || data[0] != format->header)
+		return;
+	if (length == format->length)
+		ear->callbacks->heard(ear->context, report, which, data);
+	else if (ear->callbacks->malformed)
+		ear->callbacks->malformed(ear->context, report, which, length);
+}
+
 /* Returns false when the ear was freed meanwhile. */
 static bool take(struct ear *ear, const uint8_t *packet, size_t length) {
 	struct advert_reports reports;
@@ -27,15 +40,9 @@ static bool take(struct ear *ear, const uint8_t *packet, size_t length) {
 	if (!advert_reports_start(&reports, packet, length))
 		return true;
 	ear->calling = true;
-	while (!ear->freed && advert_reports_next(&reports, &report)) {
-		for (size_t i = 0; !ear->freed && i < EAR_FORMATS; i++) {
-			const struct ear_format *format = &ear->config.format[i];
-			size_t size;
-			const uint8_t *data = advert_manufacturer_data(report.data, report.length, format->company, &size);
-			if (data && size == format->length && data[0] == format->header)
-				ear->callbacks->heard(ear->context, &report, i, data);
-		}
-	}
+	while (!ear->freed && advert_reports_next(&reports, &report))
+		for (size_t i = 0; !ear->freed && i < EAR_FORMATS; i++)
+			look_for(ear, &report, i);
 	ear->calling = false;
 	if (!ear->freed)
 		return true;

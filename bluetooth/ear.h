@@ -29,6 +29,8 @@ struct ear_callbacks {
 	/* From the loop; the ear may be freed inside. format: which of config.format; `data` is its length of bytes, a
 	 * stranger's, valid during the call. */
 	void (*heard)(void *context, const struct advert_report *report, size_t format, const uint8_t *data);
+	/* The same of one that has a format's company and header, and `length` is not the format's. May be NULL. */
+	void (*malformed)(void *context, const struct advert_report *report, size_t format, size_t length);
 	/* The adapter is gone, or the socket failed. Nothing follows; free it, and make another when the adapter is back. */
 	void (*failed)(void *context, int error);
 };

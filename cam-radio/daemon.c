@@ -264,6 +264,11 @@ static void on_heard_legacy(void *context, const uint8_t address[6], const uint8
 	signal_listener_hear_legacy(d->signals, address, bytes);
 }
 
+static void on_malformed(void *context, const uint8_t address[6], uint8_t header, size_t length) {
+	struct daemon *d = context;
+	signal_listener_hear_malformed(d->signals, address, header, length);
+}
+
 static void on_slate(void *context, const struct slate_call *call, int8_t rssi) {
 	struct daemon *d = context;
 	slate_hear(d->slate, call, rssi);
@@ -294,6 +299,7 @@ static const struct radio_callbacks radio_handlers = {
 	.accepted = on_accepted,
 	.heard = on_heard,
 	.heard_legacy = on_heard_legacy,
+	.malformed = on_malformed,
 	.state = on_radio_state,
 };
 

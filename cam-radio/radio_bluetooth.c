@@ -114,6 +114,12 @@ static void on_advert(void *context, const struct advert_report *report, size_t 
 		r->callbacks->heard(r->context, report->address, report->rssi, data);
 }
 
+static void on_malformed(void *context, const struct advert_report *report, size_t format, size_t length) {
+	struct radio_bluetooth *r = context;
+	uint8_t header = format == HEARD_LEGACY ? LEGACY_HEADER : ADVERT_HEADER;
+	r->callbacks->malformed(r->context, report->address, header, length);
+}
+
 static void stop_hearing(struct radio_bluetooth *r) {
 	ear_free(r->ear);
 	r->ear = NULL;
@@ -128,7 +134,7 @@ static void on_ear_failed(void *context, int error) {
 	r->ear = NULL;
 }
 
-static const struct ear_callbacks ear_handlers = { .heard = on_advert, .failed = on_ear_failed };
+static const struct ear_callbacks ear_handlers = { .heard = on_advert, .malformed = on_malformed, .failed = on_ear_failed };
 
 static int open_ear(struct radio_bluetooth *r) {
 	const struct ear_config config = {

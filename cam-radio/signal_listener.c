@@ -173,7 +173,7 @@ static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum a
 	return true;
 }
 
-/* who: of the call, "" when it is nobody's. */
+/* who: of the call, or what there is to say of it; "": nothing. */
 static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const char *who) {
 	if (!may_tell(l, address, verdict))
 		return;
@@ -196,6 +196,8 @@ static enum counter counter_of(enum activation_verdict verdict) {
 		return COUNTER_SIGNALS_REPLAYED;
 	case ACTIVATION_STALE:
 		return COUNTER_SIGNALS_STALE;
+	case ACTIVATION_MALFORMED:
+		return COUNTER_SIGNALS_MALFORMED;
 	case ACTIVATION_START:
 	case ACTIVATION_START_TIME_UNVERIFIED:
 	case ACTIVATION_START_UNVERIFIED:
@@ -211,6 +213,11 @@ static enum counter counter_of(enum activation_verdict verdict) {
 		break;
 	}
 	return COUNTER_SIGNALS_REFUSED;
+}
+
+static void refuse(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const char *who) {
+	l->config.counters->value[counter_of(verdict)]++;
+	tell(l, address, verdict, who);
 }
 
 static bool is_hurried(struct signal_listener *l) {
@@ -260,13 +267,13 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	case ACTIVATION_UNASSIGNED:
 	case ACTIVATION_MUTED:
 	case ACTIVATION_NOT_BUFFERING:
-		l->config.counters->value[counter_of(verdict)]++;
 		if (verdict != ACTIVATION_FORGED)
 			snprintf(who, sizeof(who), "%s of sender %" PRIu32, signal_kind_name(call.signal.kind),
 			         call.signal.sender);
-		tell(l, address, verdict, who);
+		refuse(l, address, verdict, who);
 		break;
-	case ACTIVATION_START_UNVERIFIED: /* none of an authentic call's */
+	case ACTIVATION_MALFORMED: /* none of this format's */
+	case ACTIVATION_START_UNVERIFIED:
 	case ACTIVATION_UNSIGNED:
 	case ACTIVATION_LIMITED:
 	case ACTIVATION_VERDICTS:
@@ -275,22 +282,31 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	save_memory(l);
 }
 
+void signal_listener_hear_malformed(struct signal_listener *l, const uint8_t address[6], uint8_t header, size_t length) {
+	char what[64];
+	snprintf(what, sizeof(what), "header 0x%02x, %zu bytes", header, length);
+	refuse(l, address, ACTIVATION_MALFORMED, what);
+}
+
 void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]) {
 	bool trusted;
 	const struct activation_situation situation = { .bluetooth_enabled = true,
 		                                        .buffering = is_buffering(l),
 		                                        .muted = mute_is_on(&l->mute, l->config.clock(&trusted)) };
 	struct legacy_call call = { 0 };
-	char who[64] = "not well formed";
+	char who[64];
 	enum activation_verdict verdict =
 	        activation_judge_legacy(l->activation, &situation, loop_now_us(l->event), address, bytes, LEGACY_SIZE, &call);
 	if (verdict == ACTIVATION_START_UNVERIFIED) {
 		start_unverified(l, address, &call);
 		return;
 	}
+	if (verdict == ACTIVATION_MALFORMED) { /* a kind that is none */
+		signal_listener_hear_malformed(l, address, bytes[0], LEGACY_SIZE);
+		return;
+	}
 	l->config.counters->value[COUNTER_SIGNALS_UNSIGNED]++;
-	if (verdict != ACTIVATION_FORGED)
-		snprintf(who, sizeof(who), "unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
+	snprintf(who, sizeof(who), "unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
 	tell(l, address, verdict, who);
 }
 

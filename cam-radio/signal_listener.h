@@ -46,6 +46,8 @@ void signal_listener_hear(struct signal_listener *listener, const uint8_t addres
 /* One advert of the format that nobody signs (signal/legacy.h), LEGACY_SIZE bytes: counted, and heeded only where policy says so.
  */
 void signal_listener_hear_legacy(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]);
+/* One that begins like a call, with this header, and is `length` bytes long, which no call of that header is: counted. */
+void signal_listener_hear_malformed(struct signal_listener *listener, const uint8_t address[6], uint8_t header, size_t length);
 /* Whether the recording that goes on, or is about to, was started by a call. */
 bool signal_listener_has_started(const struct signal_listener *listener);
 /* The recorder is buffering again, or off. */

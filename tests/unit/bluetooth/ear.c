@@ -47,9 +47,13 @@ struct fixture {
 		uint8_t data[8];
 	} heard[HEARD_LIMIT];
 	size_t count;
+	struct {
+		size_t format, length;
+	} malformed[HEARD_LIMIT];
+	size_t malformed_count;
 	unsigned failures;
 	int error;
-	bool free_when_heard, free_when_failed;
+	bool free_when_heard, free_when_malformed, free_when_failed;
 };
 
 /* --- packets as controllers make them --- */
@@ -109,6 +113,11 @@ static void pair(struct fixture *f, int type) {
 	assert_int_equal(ear_socket_filter(f->host, formats), 0);
 }
 
+static void free_ear(struct fixture *f) {
+	ear_free(f->ear);
+	f->ear = NULL;
+}
+
 static void on_heard(void *context, const struct advert_report *report, size_t format, const uint8_t *data) {
 	struct fixture *f = context;
 	assert_true(f->count < HEARD_LIMIT);
@@ -117,28 +126,39 @@ static void on_heard(void *context, const struct advert_report *report, size_t f
 	memcpy(f->heard[f->count].data, data, formats[format].length);
 	assert_memory_equal(report->address, ((uint8_t[]){ 1, 2, 3, 4, 5, 6 }), 6);
 	f->count++;
-	if (f->free_when_heard) {
-		ear_free(f->ear);
-		f->ear = NULL;
-	}
+	if (f->free_when_heard)
+		free_ear(f);
+}
+
+static void on_malformed(void *context, const struct advert_report *report, size_t format, size_t length) {
+	struct fixture *f = context;
+	assert_true(f->malformed_count < HEARD_LIMIT);
+	f->malformed[f->malformed_count].format = format;
+	f->malformed[f->malformed_count].length = length;
+	assert_memory_equal(report->address, ((uint8_t[]){ 1, 2, 3, 4, 5, 6 }), 6);
+	f->malformed_count++;
+	if (f->free_when_malformed)
+		free_ear(f);
 }
 
 static void on_failed(void *context, int error) {
 	struct fixture *f = context;
 	f->failures++;
 	f->error = error;
-	if (f->free_when_failed) {
-		ear_free(f->ear);
-		f->ear = NULL;
-	}
+	if (f->free_when_failed)
+		free_ear(f);
+}
+
+static void listen_for(struct fixture *f, const struct ear_format format[EAR_FORMATS], int type, size_t batch) {
+	static const struct ear_callbacks handlers = { .heard = on_heard, .malformed = on_malformed, .failed = on_failed };
+	struct ear_config config = { .batch = batch };
+	memcpy(config.format, format, sizeof(config.format));
+	pair(f, type);
+	assert_int_equal(ear_new(&f->ear, f->event, f->host, &config, &handlers, f), 0);
 }
 
 static void listen_with(struct fixture *f, int type, size_t batch) {
-	static const struct ear_callbacks handlers = { .heard = on_heard, .failed = on_failed };
-	struct ear_config config = { .batch = batch };
-	memcpy(config.format, formats, sizeof(formats));
-	pair(f, type);
-	assert_int_equal(ear_new(&f->ear, f->event, f->host, &config, &handlers, f), 0);
+	listen_for(f, formats, type, batch);
 }
 
 static int setup(void **state) {
@@ -262,13 +282,11 @@ static void test_heard(void **state) {
 	assert_int_equal(f->heard[2].rssi, -70);
 }
 
-/* Neither another header nor another length is ours, nor one format's content under the other's company. */
+/* Another header is not ours, nor is one format's content under the other's company: neither heard nor malformed. */
 static void test_not_heard(void **state) {
 	struct fixture *f = *state;
 	static const struct data not_ours[] = {
 		DATA(0x06, 0xff, 0x34, 0x12, 0xa2, 1, 2),       /* another header */
-		DATA(0x05, 0xff, 0x34, 0x12, 0xa1, 1),          /* shorter */
-		DATA(0x07, 0xff, 0x34, 0x12, 0xa1, 1, 2, 3),    /* longer */
 		DATA(0x03, 0xff, 0x34, 0x12),                   /* not even a header */
 		DATA(0x06, 0xff, 0x78, 0x56, 0xa1, 1, 2),       /* under the other's company */
 		DATA(0x08, 0xff, 0x34, 0x12, 0xb2, 3, 4, 5, 6), /* the same */
@@ -282,9 +300,65 @@ static void test_not_heard(void **state) {
 		report(f, &as_legacy);
 		report(f, &as_extended);
 	}
+	/* What follows where a header is missing is none, either: the next byte is the RSSI. */
+	static const struct data company_alone = DATA(0x03, 0xff, 0x34, 0x12);
+	struct packet packet = event_of(0x3e, 0x02);
+	add_legacy(&packet, &company_alone, (int8_t)0xa1);
+	report(f, &packet);
 	settle(f);
 	assert_int_equal(f->count, 0);
+	assert_int_equal(f->malformed_count, 0);
 	assert_int_equal(f->failures, 0);
+}
+
+/* A company and a header of ours, and not the length that goes with them: each of its own format, and of no other. */
+static void test_malformed(void **state) {
+	struct fixture *f = *state;
+	static const struct {
+		struct data data;
+		size_t format, length;
+	} cases[] = {
+		{ DATA(0x04, 0xff, 0x34, 0x12, 0xa1), SHORT, 1 },
+		{ DATA(0x05, 0xff, 0x34, 0x12, 0xa1, 1), SHORT, 2 },
+		{ DATA(FLAGS, 0x07, 0xff, 0x34, 0x12, 0xa1, 1, 2, 3), SHORT, 4 },
+		{ DATA(0x08, 0xff, 0x34, 0x12, 0xa1, 3, 4, 5, 6), SHORT, 5 }, /* the other's length */
+		{ DATA(0x06, 0xff, 0x78, 0x56, 0xb2, 1, 2), LONG, 3 },
+		{ DATA(0x09, 0xff, 0x78, 0x56, 0xb2, 3, 4, 5, 6, 7), LONG, 6 },
+	};
+	listen_with(f, SOCK_SEQPACKET, 64);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct packet as_legacy = legacy(&cases[i].data), as_extended = extended(&cases[i].data);
+		report(f, &as_legacy);
+		report(f, &as_extended);
+	}
+	settle(f);
+	assert_int_equal(f->count, 0);
+	assert_int_equal(f->malformed_count, 2 * ELEMENTS(cases));
+	for (size_t i = 0; i < f->malformed_count; i++) {
+		assert_int_equal(f->malformed[i].format, cases[i / 2].format);
+		assert_int_equal(f->malformed[i].length, cases[i / 2].length);
+	}
+}
+
+/* Two formats of one company, as a camera has them where nothing else is said: the header tells which. */
+static void test_one_company(void **state) {
+	struct fixture *f = *state;
+	static const struct data shared[] = { DATA(0x06, 0xff, 0x34, 0x12, 0xa1, 1, 2),
+		                              DATA(0x08, 0xff, 0x34, 0x12, 0xb2, 3, 4, 5, 6),
+		                              DATA(0x06, 0xff, 0x34, 0x12, 0xb2, 1, 2) };
+	struct ear_format same[EAR_FORMATS] = { formats[SHORT], formats[LONG] };
+	same[LONG].company = same[SHORT].company;
+	listen_for(f, same, SOCK_SEQPACKET, 16);
+	for (size_t i = 0; i < ELEMENTS(shared); i++) {
+		struct packet packet = legacy(&shared[i]);
+		report(f, &packet);
+	}
+	settle(f);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->heard[0].format, SHORT);
+	assert_int_equal(f->heard[1].format, LONG);
+	assert_int_equal(f->malformed_count, 1);
+	assert_int_equal(f->malformed[0].format, LONG);
 }
 
 static void test_several_in_one_event(void **state) {
@@ -360,7 +434,19 @@ static void test_freed_inside(void **state) {
 	assert_int_equal(f->count, 1);
 	assert_null(f->ear);
 	assert_int_equal(send(f->controller, packet.bytes, packet.length, MSG_NOSIGNAL), -1); /* it has closed its end */
-	ear_free(NULL);
+}
+
+static void test_freed_inside_malformed(void **state) {
+	struct fixture *f = *state;
+	static const struct data both = DATA(0x04, 0xff, 0x34, 0x12, 0xa1, LONG_DATA);
+	f->free_when_malformed = true;
+	listen_with(f, SOCK_SEQPACKET, 16);
+	struct packet packet = legacy(&both);
+	report(f, &packet);
+	settle(f);
+	assert_int_equal(f->malformed_count, 1);
+	assert_int_equal(f->count, 0);
+	assert_null(f->ear);
 }
 
 static void check_gone(struct fixture *f, int error) {
@@ -403,10 +489,20 @@ static void test_socket_fails(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(test_filter),    TEST(test_filter_packets),       TEST(test_heard),
-		TEST(test_not_heard), TEST(test_several_in_one_event), TEST(test_cut_short),
-		TEST(test_batch),     TEST(test_freed_inside),         TEST(test_adapter_removed),
-		TEST(test_hang_up),   TEST(test_socket_fails),
+		TEST(test_filter),
+		TEST(test_filter_packets),
+		TEST(test_heard),
+		TEST(test_not_heard),
+		TEST(test_malformed),
+		TEST(test_one_company),
+		TEST(test_several_in_one_event),
+		TEST(test_cut_short),
+		TEST(test_batch),
+		TEST(test_freed_inside),
+		TEST(test_freed_inside_malformed),
+		TEST(test_adapter_removed),
+		TEST(test_hang_up),
+		TEST(test_socket_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,6 +239,33 @@ static void test_tells_little(void **state) {
 	assert_int_equal(f->events[SECURITY_SIGNAL_REPLAYED], 0);
 }
 
+static void malform(struct fixture *f) {
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t address[6] = { (uint8_t)(i % 100) };
+		signal_listener_hear_malformed(f->listener, address, ADVERT_HEADER, i);
+	}
+}
+
+static void malform_once(struct fixture *f) {
+	signal_listener_hear_malformed(f->listener, somebody, ADVERT_HEADER, ADVERT_SIZE - 1);
+}
+
+/* What is no call is counted and told as little as a forged one, and nobody is warned of it. */
+static void test_malformed(void **state) {
+	struct fixture *f = *state;
+	const uint8_t of_no_kind[LEGACY_SIZE] = { LEGACY_HEADER, SIGNAL_KIND_LAST + 1 };
+	assert_int_equal(lines_of(f, malform_once, "signal: malformed: header 0x01, 23 bytes, from 01:02:03:04:05:06\n"), 1);
+	assert_int_equal(lines_of(f, malform_once, "signal: malformed"), 0); /* once a minute */
+	assert_int_equal(lines_of(f, malform, "signal: malformed"), 31);
+	signal_listener_hear_legacy(f->listener, somebody, of_no_kind);
+	assert_int_equal(count(f, COUNTER_SIGNALS_MALFORMED), 1003);
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNSIGNED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 0);
+	for (enum security_event event = 0; event < ELEMENTS(f->events); event++)
+		assert_int_equal(f->events[event], 0);
+}
+
 /* The sequence is on the disk when a call has been dealt with: a restart in the same moment does not make it new again. */
 static void test_remembers(void **state) {
 	struct fixture *f = *state;
@@ -446,6 +473,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_little, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_malformed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_muted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unsigned_by_default, set_up, tear_down),
