@@ -1,7 +1,6 @@
-/* Hears manufacturer data of certain companies and formats on the air, every advert of it, past bluetoothd: the kernel hands a
- * raw HCI socket what the controller reports, a filter in the kernel drops what cannot be ours, and a burst fits into the
- * socket's buffer. bluetoothd's D-Bus signals are made for people who choose a device, not for floods. Scanning itself is
- * passive_scan.h's. */
+/* Hears manufacturer data of certain companies and formats on the air, every advert of it, past bluetoothd: from a socket
+ * (ear_socket.h) that gives what the controller reports. bluetoothd's D-Bus signals are made for people who choose a device, not
+ * for floods. Scanning itself is passive_scan.h's. */
 #pragma once
 
 #include <stddef.h>
@@ -22,22 +21,22 @@ struct ear_format {
 };
 
 struct ear_config {
-	unsigned adapter; /* N of hciN */
 	struct ear_format format[EAR_FORMATS];
-	size_t batch;        /* adverts told in one turn of the loop at most, so that nothing else starves */
-	size_t buffer_bytes; /* of the socket; a burst that does not fit is lost */
+	size_t batch; /* packets taken in one turn of the loop at most, so that nothing else starves */
 };
 
 struct ear_callbacks {
 	/* From the loop; the ear may be freed inside. format: which of config.format; `data` is its length of bytes, a
 	 * stranger's, valid during the call. */
 	void (*heard)(void *context, const struct advert_report *report, size_t format, const uint8_t *data);
+	/* The same of one that has a format's company and header, and `length` is not the format's. May be NULL. */
+	void (*malformed)(void *context, const struct advert_report *report, size_t format, size_t length);
 	/* The adapter is gone, or the socket failed. Nothing follows; free it, and make another when the adapter is back. */
 	void (*failed)(void *context, int error);
 };
 
-/* Needs CAP_NET_RAW. 0 or a negative errno. */
-int ear_new(struct ear **ret, sd_event *event, const struct ear_config *config, const struct ear_callbacks *callbacks,
+/* Ownership of `file`, where each datagram is a packet as HCI has them, passes, also on failure. 0 or a negative errno. */
+int ear_new(struct ear **ret, sd_event *event, int file, const struct ear_config *config, const struct ear_callbacks *callbacks,
             void *context);
 /* NULL is allowed. */
 void ear_free(struct ear *ear);

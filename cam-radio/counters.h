@@ -22,6 +22,7 @@
 	X(SIGNALS_FORGED, "signals-forged")     /* no key opens it: junk, another agency's, or a forgery */ \
 	X(SIGNALS_REPLAYED, "signals-replayed") /* repeats of a call that was heard before */ \
 	X(SIGNALS_STALE, "signals-stale") \
+	X(SIGNALS_MALFORMED, "signals-malformed")   /* begin like a call, and are none */ \
 	X(SIGNALS_REFUSED, "signals-refused")       /* authentic, but policy or state says no */ \
 	X(SIGNALS_UNVERIFIED, "signals-unverified") /* of those started: by a call that anybody can send */ \
 	X(SIGNALS_UNSIGNED, "signals-unsigned")     /* such calls that started nothing */

@@ -27,6 +27,9 @@
 #include "cam-radio/status.h"
 #include "cam-radio/wall_clock.h"
 
+/* Somebody may be waiting for the file he has just mended; and a call that is heard after this has not ended yet. */
+#define KEYS_RETRY_US (5 * SECOND_US)
+
 struct daemon {
 	sd_event *event;
 	const struct settings *settings;
@@ -88,11 +91,12 @@ static void show(struct daemon *d) {
 	slate_set_recording(d->slate, recorder_state(d->recorder) == lanyard_RecorderState_RECORDER_EVENT
 	                                      ? recorder_current_id(d->recorder)
 	                                      : "");
-	radio_listen(d->radio, signal_listener_wants(d->signals) || slate_is_on(d->slate));
+	const bool has_slate = slate_is_on(d->slate) && !signal_listener_lacks_keys(d->signals);
+	radio_listen(d->radio, signal_listener_wants(d->signals) || has_slate);
 	const struct advertiser_wishes nothing = { .inviting = false }, wishes = {
 		.inviting = pairing_window_is_inviting(d->window),
 		.expected = d->status.session ? NULL : keyring_companion(d->keyring),
-		.beacon = slate_is_on(d->slate) || signal_caller_is_calling(&d->caller, loop_now_us(d->event)),
+		.beacon = has_slate || signal_caller_is_calling(&d->caller, loop_now_us(d->event)),
 	};
 	advertiser_update(d->advertiser, radios_policy(d) == REASON_OK ? &wishes : &nothing);
 }
@@ -264,6 +268,11 @@ static void on_heard_legacy(void *context, const uint8_t address[6], const uint8
 	signal_listener_hear_legacy(d->signals, address, bytes);
 }
 
+static void on_malformed(void *context, const uint8_t address[6], uint8_t header, size_t length) {
+	struct daemon *d = context;
+	signal_listener_hear_malformed(d->signals, address, header, length);
+}
+
 static void on_slate(void *context, const struct slate_call *call, int8_t rssi) {
 	struct daemon *d = context;
 	slate_hear(d->slate, call, rssi);
@@ -294,6 +303,7 @@ static const struct radio_callbacks radio_handlers = {
 	.accepted = on_accepted,
 	.heard = on_heard,
 	.heard_legacy = on_heard_legacy,
+	.malformed = on_malformed,
 	.state = on_radio_state,
 };
 
@@ -482,6 +492,12 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 	return advertiser_new(&d->advertiser, d->event, &advertiser);
 }
 
+static void on_keys_changed(void *context) {
+	struct daemon *d = context;
+	display_signal_keys(&d->display, signal_listener_keys_problem(d->signals));
+	show(d);
+}
+
 static void on_security(void *context, enum security_event event, const char *text) {
 	const struct daemon *d = context;
 	camera_bus_security(d->camera, event, text);
@@ -495,15 +511,19 @@ static int build_signals(struct daemon *d) {
 		.layer = file_layer_system(),
 		.folder = keyring_folder(d->keyring),
 		.clock = wall_clock_s,
+		.keys_retry_us = KEYS_RETRY_US,
+		.keys_changed = on_keys_changed,
 		.slate = on_slate,
 		.security = on_security,
 		.context = d,
 	};
 	signal_caller_init(&d->caller, d->settings->signal_sender, file_layer_system(), keyring_folder(d->keyring));
 	int result = signal_listener_new(&d->signals, d->event, &config);
-	if (result == 0)
-		d->status.mute = *signal_listener_muted(d->signals);
-	return result;
+	if (result < 0)
+		return result;
+	d->status.mute = *signal_listener_muted(d->signals);
+	strcpy(d->status.signal_keys_problem, signal_listener_keys_problem(d->signals));
+	return 0;
 }
 
 static int build_slate(struct daemon *d) {

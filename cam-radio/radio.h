@@ -25,6 +25,9 @@ struct radio_callbacks {
 	void (*heard)(void *context, const uint8_t address[6], int8_t rssi, const uint8_t *bytes);
 	/* The same of a call that nobody signs, LEGACY_SIZE bytes. */
 	void (*heard_legacy)(void *context, const uint8_t address[6], const uint8_t *bytes);
+	/* One that begins like one of these, with the company and this header, and is `length` bytes long, which that one is not.
+	 */
+	void (*malformed)(void *context, const uint8_t address[6], uint8_t header, size_t length);
 	/* REASON_OK: usable now. Otherwise why it is not; it recovers on its own. */
 	void (*state)(void *context, enum reason reason);
 };

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/ear.h"
+#include "bluetooth/ear_socket.h"
 #include "bluetooth/fresh_address.h"
 #include "bluetooth/passive_scan.h"
 #include "bluetooth/peers.h"
@@ -113,6 +114,12 @@ static void on_advert(void *context, const struct advert_report *report, size_t 
 		r->callbacks->heard(r->context, report->address, report->rssi, data);
 }
 
+static void on_malformed(void *context, const struct advert_report *report, size_t format, size_t length) {
+	struct radio_bluetooth *r = context;
+	uint8_t header = format == HEARD_LEGACY ? LEGACY_HEADER : ADVERT_HEADER;
+	r->callbacks->malformed(r->context, report->address, header, length);
+}
+
 static void stop_hearing(struct radio_bluetooth *r) {
 	ear_free(r->ear);
 	r->ear = NULL;
@@ -127,26 +134,29 @@ static void on_ear_failed(void *context, int error) {
 	r->ear = NULL;
 }
 
-static const struct ear_callbacks ear_handlers = { .heard = on_advert, .failed = on_ear_failed };
+static const struct ear_callbacks ear_handlers = { .heard = on_advert, .malformed = on_malformed, .failed = on_ear_failed };
+
+static int open_ear(struct radio_bluetooth *r) {
+	const struct ear_config config = {
+		.format = { [HEARD_ADVERT] = { r->config.company, ADVERT_HEADER, ADVERT_SIZE },
+		            [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
+		.batch = EAR_BATCH,
+	};
+	int number = adapter_number(r->adapter);
+	int file = number < 0 ? number : ear_socket_open((unsigned)number, config.format, EAR_BUFFER);
+	return file < 0 ? file : ear_new(&r->ear, r->event, file, &config, &ear_handlers, r);
+}
 
 /* The adapter is ready. */
 static void start_hearing(struct radio_bluetooth *r) {
-	struct ear_config config = { .format = { [HEARD_ADVERT] = { r->config.company, ADVERT_HEADER, ADVERT_SIZE },
-		                                 [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
-		                     .batch = EAR_BATCH,
-		                     .buffer_bytes = EAR_BUFFER };
 	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter);
 	if (result == 0)
 		passive_scan_refresh(r->scan);
 	/* The ear belongs to one incarnation of the adapter. */
 	ear_free(r->ear);
 	r->ear = NULL;
-	int number = adapter_number(r->adapter);
-	if (result == 0 && number < 0)
-		result = number;
-	config.adapter = (unsigned)number;
 	if (result == 0)
-		result = ear_new(&r->ear, r->event, &config, &ear_handlers, r);
+		result = open_ear(r);
 	if (result < 0)
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot listen for adverts: %s", strerror(-result));
 }

@@ -12,7 +12,6 @@
 #include "cam-radio/recorder.h"
 #include "pairing/limits.h"
 #include "signal/activation.h"
-#include "signal/group_keys.h"
 
 #define MEMORY_FILE "signals"
 #define SOURCES 32
@@ -39,8 +38,11 @@ struct signal_listener {
 	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
 	struct mute mute;
-	uint64_t keys_epoch; /* in which they were read last */
-	uint64_t second_us;  /* start of the second in which `searches` were made */
+	bool has_keys;
+	char keys_problem[GROUP_KEYS_PROBLEM_SIZE]; /* with their file, as the log has it */
+	uint64_t keys_epoch;                        /* in which they were read last */
+	struct deadline *keys_retry, *keys_changed;
+	uint64_t second_us; /* start of the second in which `searches` were made */
 	unsigned searches;
 };
 
@@ -76,7 +78,7 @@ static void save_memory(struct signal_listener *l) {
 
 /* --- policy and keys --- */
 
-static int set_policy(struct signal_listener *l, uint64_t now_s) {
+static void set_policy(struct signal_listener *l, const struct group_key *keys, size_t key_count) {
 	const struct settings *s = l->config.settings;
 	struct activation_policy policy = {
 		.enabled = s->signal_enabled,
@@ -85,25 +87,72 @@ static int set_policy(struct signal_listener *l, uint64_t now_s) {
 		.assigned_only = s->signal_assigned_count > 0,
 		.assigned_count = s->signal_assigned_count,
 		.muted_count = s->signal_muted_count,
+		.key_count = key_count,
 	};
 	memcpy(policy.assigned, s->signal_assigned, sizeof(policy.assigned));
 	memcpy(policy.muted, s->signal_muted, sizeof(policy.muted));
-	int r = 0;
-	l->keys_epoch = now_s / ADVERT_EPOCH_SECONDS;
-	/* settings.c wants keys where they are needed: with legacy calls alone nobody has any. */
-	if (*s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call))
-		r = group_keys_read(s->signal_keys, (uint32_t)(now_s / WEEK_SECONDS), policy.keys, &policy.key_count);
-	if (r == 0)
-		activation_set_policy(l->activation, &policy);
+	for (size_t i = 0; i < key_count; i++)
+		policy.keys[i] = keys[i];
+	activation_set_policy(l->activation, &policy);
 	wipe(&policy, sizeof(policy));
-	return r;
 }
 
-/* The weeks go by, the file gets new ones, and a clock that was wrong is set: with each epoch the keys are read again. A file
- * that is not good then, which the log says, takes nothing away. */
+/* settings.c wants keys where they are needed: with legacy calls alone nobody has any. */
+static bool needs_keys(const struct signal_listener *l) {
+	const struct settings *s = l->config.settings;
+	return *s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call);
+}
+
+static void tell_keys(const struct signal_listener *l) {
+	if (!*l->keys_problem)
+		log_line(LOG_LEVEL_NOTICE, "signal", "%s is good: its keys are used from now on",
+		         l->config.settings->signal_keys);
+	else
+		log_line(LOG_LEVEL_ERROR, "signal", "%s. %s", l->keys_problem,
+		         l->has_keys ? "Those that it had before are still used"
+		                     : "Until then nothing is heard or said under the agency's keys");
+}
+
+/* A file that is not good takes nothing away: what has been read before is used on. It is looked at again and again then, and the
+ * log tells what is new, and once an epoch what is not. */
+static void read_keys(struct signal_listener *l, uint64_t now_s) {
+	struct group_key keys[GROUP_KEYS_LIMIT];
+	size_t count = 0;
+	char problem[GROUP_KEYS_PROBLEM_SIZE];
+	int r = group_keys_read(l->config.settings->signal_keys, (uint32_t)(now_s / WEEK_SECONDS), keys, &count, problem);
+	if (r == 0) {
+		set_policy(l, keys, count);
+		l->has_keys = count > 0;
+	}
+	wipe(keys, sizeof(keys));
+	const uint64_t epoch = now_s / ADVERT_EPOCH_SECONDS, now_us = loop_now_us(l->event);
+	const bool changed = strcmp(problem, l->keys_problem) != 0; /* which it does, too, when keys come or go */
+	strcpy(l->keys_problem, problem);
+	if (changed || (*problem && epoch != l->keys_epoch))
+		tell_keys(l);
+	if (changed)
+		deadline_set(l->keys_changed, now_us); /* not from in here: they are read while somebody waits for them */
+	deadline_set(l->keys_retry, *problem ? now_us + l->config.keys_retry_us : UINT64_MAX);
+	l->keys_epoch = epoch;
+}
+
+/* The weeks go by, the file gets new ones, and a clock that was wrong is set: with each epoch the keys are read again. */
 static void refresh_keys(struct signal_listener *l, uint64_t now_s) {
-	if (now_s / ADVERT_EPOCH_SECONDS != l->keys_epoch)
-		(void)set_policy(l, now_s);
+	if (needs_keys(l) && now_s / ADVERT_EPOCH_SECONDS != l->keys_epoch)
+		read_keys(l, now_s);
+}
+
+static void on_keys_retry(void *context, uint64_t now_us) {
+	(void)now_us;
+	struct signal_listener *l = context;
+	bool trusted;
+	read_keys(l, l->config.clock(&trusted));
+}
+
+static void on_keys_changed(void *context, uint64_t now_us) {
+	(void)now_us;
+	struct signal_listener *l = context;
+	l->config.keys_changed(l->config.context);
 }
 
 /* --- starting --- */
@@ -173,7 +222,7 @@ static bool may_tell(struct signal_listener *l, const uint8_t address[6], enum a
 	return true;
 }
 
-/* who: of the call, "" when it is nobody's. */
+/* who: of the call, or what there is to say of it; "": nothing. */
 static void tell(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const char *who) {
 	if (!may_tell(l, address, verdict))
 		return;
@@ -196,6 +245,8 @@ static enum counter counter_of(enum activation_verdict verdict) {
 		return COUNTER_SIGNALS_REPLAYED;
 	case ACTIVATION_STALE:
 		return COUNTER_SIGNALS_STALE;
+	case ACTIVATION_MALFORMED:
+		return COUNTER_SIGNALS_MALFORMED;
 	case ACTIVATION_START:
 	case ACTIVATION_START_TIME_UNVERIFIED:
 	case ACTIVATION_START_UNVERIFIED:
@@ -211,6 +262,11 @@ static enum counter counter_of(enum activation_verdict verdict) {
 		break;
 	}
 	return COUNTER_SIGNALS_REFUSED;
+}
+
+static void refuse(struct signal_listener *l, const uint8_t address[6], enum activation_verdict verdict, const char *who) {
+	l->config.counters->value[counter_of(verdict)]++;
+	tell(l, address, verdict, who);
 }
 
 static bool is_hurried(struct signal_listener *l) {
@@ -237,6 +293,8 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	char who[64] = "";
 	situation.now_s = l->config.clock(&situation.clock_trusted);
 	refresh_keys(l, situation.now_s);
+	if (signal_listener_lacks_keys(l))
+		return; /* a true call looks like a forged one */
 	situation.muted = mute_is_on(&l->mute, situation.now_s);
 	situation.clock_trusted = situation.clock_trusted || l->config.settings->clock_trusted;
 	enum activation_verdict verdict = activation_judge(l->activation, &situation, bytes, &call);
@@ -260,13 +318,13 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	case ACTIVATION_UNASSIGNED:
 	case ACTIVATION_MUTED:
 	case ACTIVATION_NOT_BUFFERING:
-		l->config.counters->value[counter_of(verdict)]++;
 		if (verdict != ACTIVATION_FORGED)
 			snprintf(who, sizeof(who), "%s of sender %" PRIu32, signal_kind_name(call.signal.kind),
 			         call.signal.sender);
-		tell(l, address, verdict, who);
+		refuse(l, address, verdict, who);
 		break;
-	case ACTIVATION_START_UNVERIFIED: /* none of an authentic call's */
+	case ACTIVATION_MALFORMED: /* none of this format's */
+	case ACTIVATION_START_UNVERIFIED:
 	case ACTIVATION_UNSIGNED:
 	case ACTIVATION_LIMITED:
 	case ACTIVATION_VERDICTS:
@@ -275,22 +333,31 @@ void signal_listener_hear(struct signal_listener *l, const uint8_t address[6], i
 	save_memory(l);
 }
 
+void signal_listener_hear_malformed(struct signal_listener *l, const uint8_t address[6], uint8_t header, size_t length) {
+	char what[64];
+	snprintf(what, sizeof(what), "header 0x%02x, %zu bytes", header, length);
+	refuse(l, address, ACTIVATION_MALFORMED, what);
+}
+
 void signal_listener_hear_legacy(struct signal_listener *l, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]) {
 	bool trusted;
 	const struct activation_situation situation = { .bluetooth_enabled = true,
 		                                        .buffering = is_buffering(l),
 		                                        .muted = mute_is_on(&l->mute, l->config.clock(&trusted)) };
 	struct legacy_call call = { 0 };
-	char who[64] = "not well formed";
+	char who[64];
 	enum activation_verdict verdict =
 	        activation_judge_legacy(l->activation, &situation, loop_now_us(l->event), address, bytes, LEGACY_SIZE, &call);
 	if (verdict == ACTIVATION_START_UNVERIFIED) {
 		start_unverified(l, address, &call);
 		return;
 	}
+	if (verdict == ACTIVATION_MALFORMED) { /* a kind that is none */
+		signal_listener_hear_malformed(l, address, bytes[0], LEGACY_SIZE);
+		return;
+	}
 	l->config.counters->value[COUNTER_SIGNALS_UNSIGNED]++;
-	if (verdict != ACTIVATION_FORGED)
-		snprintf(who, sizeof(who), "unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
+	snprintf(who, sizeof(who), "unverified %s of activator %" PRIu32, signal_kind_name(call.kind), call.activator);
 	tell(l, address, verdict, who);
 }
 
@@ -304,12 +371,18 @@ int signal_listener_new(struct signal_listener **ret, sd_event *event, const str
 	l->config = *config;
 	bool trusted;
 	int r = activation_new(&l->activation);
-	if (r == 0)
-		r = set_policy(l, config->clock(&trusted));
+	if (r >= 0)
+		r = deadline_new(&l->keys_retry, event, on_keys_retry, l);
+	if (r >= 0)
+		r = deadline_new(&l->keys_changed, event, on_keys_changed, l);
 	if (r < 0) {
 		signal_listener_free(l);
 		return r;
 	}
+	set_policy(l, NULL, 0);
+	if (needs_keys(l))
+		read_keys(l, config->clock(&trusted));
+	deadline_set(l->keys_changed, UINT64_MAX); /* whoever makes a listener asks it first */
 	if (config->settings->signal_legacy)
 		log_line(LOG_LEVEL_WARNING, "signal",
 		         "[signal] auth = legacy: calls that anybody can send start recordings, which are marked as unverified");
@@ -325,6 +398,8 @@ void signal_listener_free(struct signal_listener *l) {
 	if (!l)
 		return;
 	recorder_call_cancel(l->call);
+	deadline_free(l->keys_retry);
+	deadline_free(l->keys_changed);
 	activation_free(l->activation);
 	free(l);
 }
@@ -354,7 +429,16 @@ bool signal_listener_keys(struct signal_listener *l, uint64_t epoch, struct adve
 	return activation_keys(l->activation, epoch, ret);
 }
 
+bool signal_listener_lacks_keys(const struct signal_listener *l) {
+	return needs_keys(l) && !l->has_keys;
+}
+
+const char *signal_listener_keys_problem(const struct signal_listener *l) {
+	return l->keys_problem;
+}
+
 bool signal_listener_wants(const struct signal_listener *l) {
-	return l->config.settings->signal_enabled &&
+	const struct settings *s = l->config.settings;
+	return s->signal_enabled && (s->signal_legacy || !signal_listener_lacks_keys(l)) &&
 	       recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING;
 }

@@ -12,6 +12,7 @@
 #include "cam-radio/security.h"
 #include "cam-radio/settings.h"
 #include "signal/advert.h"
+#include "signal/group_keys.h"
 #include "signal/legacy.h"
 #include "signal/mute.h"
 
@@ -26,6 +27,9 @@ struct signal_listener_config {
 	int folder; /* where the memory of sequences is kept */
 	/* Seconds since 1970-01-01 UTC, and whether that is more than a guess. */
 	uint64_t (*clock)(bool *ret_trusted);
+	uint64_t keys_retry_us; /* a file of keys that is not good is looked at again after this */
+	/* From the loop and from nothing else: signal_listener_lacks_keys or _keys_problem says something else than before. */
+	void (*keys_changed)(void *context);
 	/* A Slate call whose tag is right. May be NULL. */
 	void (*slate)(void *context, const struct slate_call *call, int8_t rssi);
 	/* Somebody forges or replays calls. May be NULL. */
@@ -33,12 +37,17 @@ struct signal_listener_config {
 	void *context;
 };
 
-/* Everything in the configuration outlives it. 0 or a negative errno: the keys cannot be read, or no memory. */
+/* Everything in the configuration outlives it. A file of keys that cannot be used is no failure: it is told in the log, and the
+ * keys are used as soon as it is good. 0 or a negative errno. */
 int signal_listener_new(struct signal_listener **ret, sd_event *event, const struct signal_listener_config *config);
 /* NULL is allowed. */
 void signal_listener_free(struct signal_listener *listener);
-/* Whether anything heard now could start a recording: Signal is enabled and the recorder is buffering. Scanning costs power
- * otherwise. */
+/* The agency's keys are needed and there are none: nothing can be heard or said under them now. */
+bool signal_listener_lacks_keys(const struct signal_listener *listener);
+/* What is wrong with their file, for people; "" when nothing is. Valid until the loop goes on. */
+const char *signal_listener_keys_problem(const struct signal_listener *listener);
+/* Whether anything heard now could start a recording: Signal is enabled, the recorder is buffering, and there are keys or nobody
+ * needs any. Scanning costs power otherwise. */
 bool signal_listener_wants(const struct signal_listener *listener);
 /* One advert of our company and format. address: least significant byte first. rssi: dBm, 127 when unknown. */
 void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], int8_t rssi,
@@ -46,6 +55,8 @@ void signal_listener_hear(struct signal_listener *listener, const uint8_t addres
 /* One advert of the format that nobody signs (signal/legacy.h), LEGACY_SIZE bytes: counted, and heeded only where policy says so.
  */
 void signal_listener_hear_legacy(struct signal_listener *listener, const uint8_t address[6], const uint8_t bytes[LEGACY_SIZE]);
+/* One that begins like a call, with this header, and is `length` bytes long, which no call of that header is: counted. */
+void signal_listener_hear_malformed(struct signal_listener *listener, const uint8_t address[6], uint8_t header, size_t length);
 /* Whether the recording that goes on, or is about to, was started by a call. */
 bool signal_listener_has_started(const struct signal_listener *listener);
 /* The recorder is buffering again, or off. */

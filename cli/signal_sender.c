@@ -267,10 +267,12 @@ static bool is_muted(const struct signal_sender *s) {
 static enum cli_exit prepare(struct signal_sender *s, unsigned seconds, uint32_t *ret_first) {
 	struct group_key keys[GROUP_KEYS_LIMIT];
 	size_t count;
+	char problem[GROUP_KEYS_PROBLEM_SIZE];
 	if (s->config.legacy)
 		return CLI_DONE;
-	if (group_keys_read(s->config.keys, (uint32_t)((uint64_t)time(NULL) / WEEK_SECONDS), keys, &count) < 0) {
-		output_failure("not-found", "no key to call with");
+	uint32_t week = (uint32_t)((uint64_t)time(NULL) / WEEK_SECONDS);
+	if (group_keys_read(s->config.keys, week, keys, &count, problem) < 0 || count == 0) {
+		output_failure("not-found", "%s", problem);
 		return CLI_FAILED;
 	}
 	memcpy(s->keys, keys, sizeof(keys));

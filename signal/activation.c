@@ -207,11 +207,11 @@ enum activation_verdict activation_judge_legacy(struct activation *activation, c
                                                 uint64_t now_us, const uint8_t address[6], const uint8_t *bytes, size_t length,
                                                 struct legacy_call *ret_call) {
 	struct legacy_call call;
-	enum activation_verdict verdict = ACTIVATION_FORGED;
+	enum activation_verdict verdict = ACTIVATION_MALFORMED;
 	if (legacy_decode(bytes, length, &call))
 		verdict = judge_legacy(activation, situation, now_us, address, &call);
 	activation->counts[verdict]++;
-	if (ret_call && verdict != ACTIVATION_FORGED)
+	if (ret_call && verdict != ACTIVATION_MALFORMED)
 		*ret_call = call;
 	return verdict;
 }
@@ -227,6 +227,7 @@ const char *activation_verdict_name(enum activation_verdict verdict) {
 		[ACTIVATION_START_UNVERIFIED] = "start-unverified",
 		[ACTIVATION_SLATE] = "slate",
 		[ACTIVATION_FORGED] = "forged",
+		[ACTIVATION_MALFORMED] = "malformed",
 		[ACTIVATION_REPEATED] = "repeated",
 		[ACTIVATION_REPLAYED] = "replayed",
 		[ACTIVATION_STALE] = "stale",

@@ -44,6 +44,7 @@ enum activation_verdict {
 	ACTIVATION_START_UNVERIFIED,      /* start, and say so: the call is one that anybody can send */
 	ACTIVATION_SLATE,                 /* a Slate call, not a Signal; see *ret_call */
 	ACTIVATION_FORGED,                /* no key opens it: junk, another agency's, or a forgery */
+	ACTIVATION_MALFORMED,             /* begins like a call, and has not got the form of one */
 	ACTIVATION_REPEATED,              /* the sender's latest call once more, shortly after the first time */
 	ACTIVATION_REPLAYED,              /* right tag, old sequence */
 	ACTIVATION_STALE,                 /* right tag, wrong time */
@@ -79,8 +80,8 @@ void activation_set_policy(struct activation *activation, const struct activatio
 enum activation_verdict activation_judge(struct activation *activation, const struct activation_situation *situation,
                                          const uint8_t bytes[ADVERT_SIZE], struct advert_call *ret_call);
 /* Judges a call of signal/legacy.h, `length` bytes from `address`, at now_us on a monotonic clock; no clock of the day matters.
- * The sequences of authentic senders are not touched, whatever numbers it names. ACTIVATION_FORGED: not well formed; *ret_call is
- * set otherwise, unless NULL. */
+ * The sequences of authentic senders are not touched, whatever numbers it names. *ret_call is set for every verdict but
+ * ACTIVATION_MALFORMED, unless NULL. */
 enum activation_verdict activation_judge_legacy(struct activation *activation, const struct activation_situation *situation,
                                                 uint64_t now_us, const uint8_t address[6], const uint8_t *bytes, size_t length,
                                                 struct legacy_call *ret_call);

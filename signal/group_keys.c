@@ -1,12 +1,12 @@
 #include "signal/group_keys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "base/log.h"
 
 #define FILE_LIMIT 65536
 #define KEY_DIGITS (2 * ADVERT_KEY_SIZE)
@@ -75,26 +75,44 @@ int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct 
 	return 0;
 }
 
-int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count) {
+/* line: which is wrong, or 0. */
+static void explain(char *out, const char *path, int result, unsigned line) {
+	static const struct {
+		int result;
+		const char *text;
+	} known[] = {
+		{ 0, "has no key for this week: copy the agency's new ones there, or set the clock" },
+		{ -ENOENT, "is missing: copy the agency's keys there" },
+		{ -EINVAL, "is no file: copy the agency's keys there" },
+		{ -EPERM, "may be read by everybody: chmod 640 or less, and make new keys" },
+		{ -EACCES, "may not be read by this program: give it the program's group" },
+	};
+	if (line > 0) {
+		snprintf(out, GROUP_KEYS_PROBLEM_SIZE, "%s:%u: %s", path, line,
+		         result == -E2BIG ? "a second key for this week" : "expected a week's number and 64 hexadecimal digits");
+		return;
+	}
+	for (size_t i = 0; i < ELEMENTS(known); i++)
+		if (known[i].result == result) {
+			snprintf(out, GROUP_KEYS_PROBLEM_SIZE, "%s %s", path, known[i].text);
+			return;
+		}
+	snprintf(out, GROUP_KEYS_PROBLEM_SIZE, "%s: %s", path, strerror(-result));
+}
+
+int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count,
+                    char problem[GROUP_KEYS_PROBLEM_SIZE]) {
+	problem[0] = '\0';
 	char *text = malloc(FILE_LIMIT);
-	if (!text)
-		return -ENOMEM;
 	size_t length = 0;
 	unsigned line = 0;
-	int r = file_read_secret(path, text, FILE_LIMIT, &length);
+	int r = text ? file_read_secret(path, text, FILE_LIMIT, &length) : -ENOMEM;
 	if (r == 0)
 		r = group_keys_parse(text, length, week_now, keys, ret_count, &line);
-	wipe(text, FILE_LIMIT);
+	if (text)
+		wipe(text, FILE_LIMIT);
 	free(text);
-	if (r == 0 && *ret_count == 0)
-		log_line(LOG_LEVEL_WARNING, "signal", "%s has no key for this week: no Signal can be heard until it has one",
-		         path);
-	else if (r == -EPERM)
-		log_line(LOG_LEVEL_ERROR, "signal", "%s may be read by everybody: chmod 640 or less, and make new keys", path);
-	else if (line > 0)
-		log_line(LOG_LEVEL_ERROR, "signal", "%s:%u: %s", path, line,
-		         r == -E2BIG ? "a second key for this week" : "expected a week's number and 64 hexadecimal digits");
-	else if (r < 0)
-		log_line(LOG_LEVEL_ERROR, "signal", "%s: %s", path, strerror(-r));
+	if (r < 0 || *ret_count == 0)
+		explain(problem, path, r, line);
 	return r;
 }

@@ -16,5 +16,9 @@
  * the line that is wrong; -E2BIG: the same week twice, or too many. `keys` holds GROUP_KEYS_LIMIT. Wipe them when done. */
 int group_keys_parse(const char *text, size_t length, uint32_t week_now, struct group_key *keys, size_t *ret_count,
                      unsigned *ret_line);
-/* Reads the file of this path and parses it, logging what is wrong. 0 or a negative errno (-EPERM: everybody may read it). */
-int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count);
+/* Reads the file of this path and parses it. 0 or a negative errno (-EPERM: everybody may read it). problem: for people, which
+ * file it is, what is wrong with it and what to do; also with 0, when there is no key in it for these weeks; "" when all is well.
+ */
+#define GROUP_KEYS_PROBLEM_SIZE 256
+int group_keys_read(const char *path, uint32_t week_now, struct group_key *keys, size_t *ret_count,
+                    char problem[GROUP_KEYS_PROBLEM_SIZE]);

@@ -157,9 +157,10 @@ static void take_air(struct calling *c, const char *air, const char *adapter, co
 	if (!c->air)
 		die(air, -errno);
 	c->adapter = adapter;
-	int r = group_keys_read(keys, (uint32_t)time(NULL) / WEEK_SECONDS, c->keys, &c->key_count);
+	char problem[GROUP_KEYS_PROBLEM_SIZE];
+	int r = group_keys_read(keys, (uint32_t)time(NULL) / WEEK_SECONDS, c->keys, &c->key_count, problem);
 	if (r < 0)
-		die(keys, r);
+		die(problem, r);
 }
 
 int main(int argc, char *argv[]) {

@@ -26,6 +26,7 @@
 #include "bluetooth/adapter.h"
 #include "bluetooth/bluez.h"
 #include "bluetooth/ear.h"
+#include "bluetooth/ear_socket.h"
 #include "bluetooth/passive_scan.h"
 #include "bluetooth/socket.h"
 
@@ -95,6 +96,16 @@ static void on_heard(void *context, const struct advert_report *report, size_t f
 static void on_ear_failed(void *context, int error) {
 	(void)context;
 	die("the ear", error);
+}
+
+static void listen_ear(struct hearing *h, unsigned adapter) {
+	static const struct ear_callbacks handlers = { .heard = on_heard, .failed = on_ear_failed };
+	const struct ear_config config = { .format = { { COMPANY, MARK_HEADER, MARK_SIZE }, { COMPANY, MARK_HEADER, MARK_SIZE } },
+		                           .batch = BATCH };
+	int file = ear_socket_open(adapter, config.format, BUFFER_BYTES);
+	int r = file < 0 ? file : ear_new(&h->ear, h->event, file, &config, &handlers, h);
+	if (r < 0)
+		die("the ear", r);
 }
 
 static int on_raw(sd_event_source *source, int file, uint32_t events, void *context) {
@@ -241,29 +252,19 @@ static void listen_bus(struct hearing *h) {
 /* --- life --- */
 
 static void on_ready(void *context) {
-	static const struct ear_callbacks handlers = { .heard = on_heard, .failed = on_ear_failed };
 	struct hearing *h = context;
-	struct ear_config config = { .format = { { COMPANY, MARK_HEADER, MARK_SIZE }, { COMPANY, MARK_HEADER, MARK_SIZE } },
-		                     .batch = BATCH,
-		                     .buffer_bytes = BUFFER_BYTES };
-	int r = adapter_number(h->adapter);
-	config.adapter = (unsigned)r;
-	if (r > 0)
-		r = 0;
-	switch (h->way) {
-	case WAY_EAR:
-		if (r == 0)
-			r = ear_new(&h->ear, h->event, &config, &handlers, h);
-		break;
-	case WAY_RAW:
-		listen_raw(h, config.adapter);
-		break;
-	case WAY_BUS:
+	if (h->way == WAY_BUS) {
 		listen_bus(h);
 		return;
 	}
-	if (r == 0)
-		r = passive_scan_new(&h->scan, h->adapter);
+	int r = adapter_number(h->adapter);
+	if (r < 0)
+		die("the adapter", r);
+	if (h->way == WAY_EAR)
+		listen_ear(h, (unsigned)r);
+	else
+		listen_raw(h, (unsigned)r);
+	r = passive_scan_new(&h->scan, h->adapter);
 	if (r < 0)
 		die("listening", r);
 	passive_scan_refresh(h->scan);

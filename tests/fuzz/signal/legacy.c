@@ -23,7 +23,7 @@ static size_t starts(bool legacy, const uint8_t *data, size_t size) {
 		now_us += data[0] * 1000000ull;
 		enum activation_verdict verdict =
 		        activation_judge_legacy(activation, &situation, now_us, data + 1, data + 7, LEGACY_SIZE, &call);
-		if (verdict == ACTIVATION_FORGED)
+		if (verdict == ACTIVATION_MALFORMED)
 			continue;
 		legacy_encode(&call, again);
 		if (memcmp(again, data + 7, LEGACY_SIZE) != 0)

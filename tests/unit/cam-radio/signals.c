@@ -41,6 +41,7 @@ struct fixture {
 	struct counters counters;
 	struct signal_listener *listener;
 	unsigned events[SECURITY_SIGNAL_REPLAYED + 1];
+	unsigned keys_changes;
 };
 
 static void on_changed(void *context) {
@@ -73,6 +74,11 @@ static void on_security(void *context, enum security_event event, const char *te
 	f->events[event]++;
 }
 
+static void on_keys_changed(void *context) {
+	struct fixture *f = context;
+	f->keys_changes++;
+}
+
 static int open_listener(struct fixture *f) {
 	const struct signal_listener_config config = { .settings = &f->settings,
 		                                       .recorder = f->recorder,
@@ -80,6 +86,8 @@ static int open_listener(struct fixture *f) {
 		                                       .layer = file_layer_system(),
 		                                       .folder = f->state,
 		                                       .clock = fake_clock,
+		                                       .keys_retry_us = 10000,
+		                                       .keys_changed = on_keys_changed,
 		                                       .security = on_security,
 		                                       .context = f };
 	return signal_listener_new(&f->listener, f->event, &config);
@@ -239,6 +247,33 @@ static void test_tells_little(void **state) {
 	assert_int_equal(f->events[SECURITY_SIGNAL_REPLAYED], 0);
 }
 
+static void malform(struct fixture *f) {
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t address[6] = { (uint8_t)(i % 100) };
+		signal_listener_hear_malformed(f->listener, address, ADVERT_HEADER, i);
+	}
+}
+
+static void malform_once(struct fixture *f) {
+	signal_listener_hear_malformed(f->listener, somebody, ADVERT_HEADER, ADVERT_SIZE - 1);
+}
+
+/* What is no call is counted and told as little as a forged one, and nobody is warned of it. */
+static void test_malformed(void **state) {
+	struct fixture *f = *state;
+	const uint8_t of_no_kind[LEGACY_SIZE] = { LEGACY_HEADER, SIGNAL_KIND_LAST + 1 };
+	assert_int_equal(lines_of(f, malform_once, "signal: malformed: header 0x01, 23 bytes, from 01:02:03:04:05:06\n"), 1);
+	assert_int_equal(lines_of(f, malform_once, "signal: malformed"), 0); /* once a minute */
+	assert_int_equal(lines_of(f, malform, "signal: malformed"), 31);
+	signal_listener_hear_legacy(f->listener, somebody, of_no_kind);
+	assert_int_equal(count(f, COUNTER_SIGNALS_MALFORMED), 1003);
+	assert_int_equal(count(f, COUNTER_SIGNALS_UNSIGNED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 0);
+	for (enum security_event event = 0; event < ELEMENTS(f->events); event++)
+		assert_int_equal(f->events[event], 0);
+}
+
 /* The sequence is on the disk when a call has been dealt with: a restart in the same moment does not make it new again. */
 static void test_remembers(void **state) {
 	struct fixture *f = *state;
@@ -358,21 +393,111 @@ static void test_damaged_memory(void **state) {
 	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 2);
 }
 
+static void reopen(struct fixture *f) {
+	signal_listener_free(f->listener);
+	assert_int_equal(open_listener(f), 0);
+}
+
+static void expect_keys(struct fixture *f, const char *problem) {
+	if (strstr(signal_listener_keys_problem(f->listener), problem) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", problem, signal_listener_keys_problem(f->listener));
+	assert_true(signal_listener_lacks_keys(f->listener));
+	assert_false(signal_listener_wants(f->listener));
+}
+
+static void write_damage(struct fixture *f) {
+	FILE *file = fopen(f->keys, "w");
+	assert_non_null(file);
+	fputs("# keys of a test\n3000 1234\n", file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* A file that cannot be used costs what needs it and nothing else, and is used as soon as it can be. */
 static void test_keys(void **state) {
 	struct fixture *f = *state;
-	signal_listener_free(f->listener);
-	f->listener = NULL;
+	struct advert_keys keys;
+	char line[GROUP_KEYS_PROBLEM_SIZE];
+	assert_false(signal_listener_lacks_keys(f->listener));
 	write_keys(f, 0644);
-	assert_int_equal(open_listener(f), -EPERM);
+	snprintf(line, sizeof(line), "<3>signal: %s may be read by everybody: chmod 640 or less, and make new keys. Until then ",
+	         f->keys);
+	assert_int_equal(lines_of(f, reopen, line), 1);
+	expect_keys(f, "may be read by everybody");
+	assert_false(signal_listener_keys(f->listener, NOW_S / ADVERT_EPOCH_SECONDS, &keys));
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 0);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 0); /* which nobody could tell */
+	assert_int_equal(lines_of(f, settle, "signal: "), 0);  /* looked at again and again, and told once */
+	now_s += ADVERT_EPOCH_SECONDS;
+	assert_int_equal(lines_of(f, settle, line), 1); /* an epoch */
 	write_keys(f, 0640);
-	assert_int_equal(open_listener(f), 0);
-	signal_listener_free(f->listener);
-	f->listener = NULL;
+	snprintf(line, sizeof(line), "<5>signal: %s is good: its keys are used from now on\n", f->keys);
+	assert_int_equal(f->keys_changes, 0);
+	assert_int_equal(lines_of(f, settle, line), 1);
+	assert_int_equal(f->keys_changes, 1);
+	assert_false(signal_listener_lacks_keys(f->listener));
+	assert_string_equal(signal_listener_keys_problem(f->listener), "");
+	assert_true(signal_listener_wants(f->listener));
+	hear(f, 7, 1, now_s, SIGNAL_HOLSTER); /* which still goes on */
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+}
+
+static void test_keys_of_every_kind(void **state) {
+	struct fixture *f = *state;
+	write_damage(f);
+	reopen(f);
+	expect_keys(f, "/keys:2: expected a week's number and 64 hexadecimal digits");
 	assert_int_equal(unlink(f->keys), 0);
-	assert_int_equal(open_listener(f), -ENOENT);
+	reopen(f);
+	expect_keys(f, "/keys is missing: copy the agency's keys there");
+	assert_int_equal(mkdir(f->keys, 0700), 0);
+	reopen(f);
+	expect_keys(f, "/keys is no file");
+	assert_int_equal(rmdir(f->keys), 0);
+	write_keys_of(f, NOW_S / WEEK_SECONDS - 2, 0600);
+	reopen(f);
+	expect_keys(f, "/keys has no key for this week: copy the agency's new ones there, or set the clock");
+	now_s -= 2 * WEEK_SECONDS; /* the clock was wrong: the file is as it was */
+	WAIT_FOR(f, 5, !signal_listener_lacks_keys(f->listener));
+	now_s = NOW_S;
+	reopen(f);
 	f->settings.signal_enabled = false; /* then nobody needs them */
-	assert_int_equal(open_listener(f), 0);
-	assert_false(signal_listener_wants(f->listener));
+	reopen(f);
+	assert_false(signal_listener_lacks_keys(f->listener));
+	assert_string_equal(signal_listener_keys_problem(f->listener), "");
+	f->settings.slate_enabled = true;
+	reopen(f);
+	assert_true(signal_listener_lacks_keys(f->listener));
+}
+
+/* Calls that nobody signs need no keys; of the others nobody can tell whether they are forged. */
+static void test_legacy_lacks_keys(void **state) {
+	struct fixture *f = *state;
+	f->settings.signal_legacy = true;
+	write_damage(f);
+	reopen(f);
+	assert_true(signal_listener_lacks_keys(f->listener));
+	assert_true(signal_listener_wants(f->listener));
+	hear(f, 7, 1, NOW_S, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_FORGED), 0);
+	assert_int_equal(f->events[SECURITY_SIGNAL_FORGED], 0);
+	hear_legacy(f, SIGNAL_HOLSTER, 7);
+	WAIT_FOR(f, 5, f->fake.starts == 1);
+}
+
+/* What has been read is used on when the file is not good any more; that is told, too. */
+static void test_keys_go_bad(void **state) {
+	struct fixture *f = *state;
+	write_damage(f);
+	now_s += ADVERT_EPOCH_SECONDS;
+	hear(f, 7, 1, now_s, SIGNAL_HOLSTER);
+	assert_int_equal(count(f, COUNTER_SIGNALS_STARTED), 1);
+	assert_false(signal_listener_lacks_keys(f->listener));
+	assert_non_null(strstr(signal_listener_keys_problem(f->listener), "/keys:2: "));
+	WAIT_FOR(f, 5, f->keys_changes == 1);
+	write_keys(f, 0600);
+	WAIT_FOR(f, 5, f->keys_changes == 2);
+	assert_string_equal(signal_listener_keys_problem(f->listener), "");
 }
 
 /* A camera that is never switched off, and one whose clock was years behind when it was. */
@@ -446,6 +571,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_starts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tells_little, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_malformed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_muted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unsigned_by_default, set_up, tear_down),
@@ -453,6 +579,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_legacy_without_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys_of_every_kind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_legacy_lacks_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys_go_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_new_weeks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clock_is_a_guess, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_recorder_trouble, set_up, tear_down),

@@ -230,6 +230,28 @@ static void test_key(void **state) {
 	close(config.folder);
 }
 
+/* A file of the agency's keys that cannot be used keeps nothing from starting, pairing included; people are told. */
+static void test_group_keys(void **state) {
+	struct world *w = *state;
+	struct companion c;
+	use_slate(w);
+	w->settings.signal_enabled = true;
+	assert_int_equal(chmod(w->settings.signal_keys, 0644), 0);
+	world_start(w);
+	assert_non_null(strstr(world_property(w, "SignalKeysProblem"), "group.keys may be read by everybody"));
+	companion_init(&c, w);
+	world_open_window(w);
+	companion_pair(&c);
+	companion_session(&c);
+	record(w, true);
+	record(w, false);
+	w->changes[0] = '\0';
+	assert_int_equal(chmod(w->settings.signal_keys, 0600), 0);
+	WAIT_FOR(w, 10, strstr(w->changes, "SignalKeysProblem "));
+	assert_string_equal(world_property(w, "SignalKeysProblem"), "");
+	companion_free(&c);
+}
+
 /* --- calling the neighbours --- */
 
 static bool has_called(const struct world *w) {
@@ -304,6 +326,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hears, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_group_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calls_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),

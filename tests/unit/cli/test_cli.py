@@ -378,6 +378,22 @@ class WithDaemons(unittest.TestCase):
         else:
             self.refused(self.camera("forget"), "not-permitted")
 
+    def test_signal_without_keys(self):
+        """Who lacks the agency's keys says which file that is: the camera, which uses them when they are there, and a sender."""
+        keys = os.path.join(self.folder, "signal.keys")
+        self.real.stop()
+        with open(os.path.join(self.folder, "radio.conf"), "a") as file:
+            file.write(f"[signal]\nenabled = yes\nkeys = {keys}\n")
+        self.real.start()
+        self.assertIn(f"\n  signal keys  {keys} is missing: ", self.ok(self.camera("status")))
+        status, out, error = run("signal", "send", "--kind", "manual", "--sender", "1", "--keys", keys, "--state", self.folder,
+                                 environment=self.real.environment)
+        self.assertEqual((status, out), (FAILED, ""))
+        self.assertRegex(error, rf"^lanyard: {keys} is missing: .+ \[not-found\]\n$")
+        self.assertEqual(run("signal", "keys", keys)[0], DONE)
+        self.real.wait("SignalKeysProblem", "")
+        self.assertNotIn("signal keys", self.ok(self.camera("status")))
+
     def test_buttons_live(self):
         self.assertEqual(self.ok(self.camera("buttons", "--once")), "Event released  Function released\n")
         shown = self.start("camera", "buttons")

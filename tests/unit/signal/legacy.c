@@ -162,7 +162,7 @@ static void test_authentic_path(void **state) {
 	advert_keys_derive(&keys, policy.keys[0].key, NOW_S / ADVERT_EPOCH_SECONDS);
 	advert_encode(&keys, &(struct advert_call){ ADVERT_SIGNAL, { .signal = { 7, 1, NOW_S, SIGNAL_SIREN } } }, bytes);
 	assert_int_equal(activation_judge_legacy(activation, &situation, SECOND, somebody, bytes, sizeof(bytes), &call),
-	                 ACTIVATION_FORGED);
+	                 ACTIVATION_MALFORMED);
 	assert_int_equal(activation_judge(activation, &situation, bytes, NULL), ACTIVATION_START);
 	memset(bytes, 0, sizeof(bytes));
 	legacy_encode(&(struct legacy_call){ SIGNAL_SIREN, 7 }, bytes);
