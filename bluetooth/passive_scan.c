@@ -15,8 +15,13 @@
 #define ROOT_PATH "/org/lanyard/monitors"
 #define MONITOR_PATH ROOT_PATH "/none"
 
+/* How long bluetoothd may take from a monitor that it has accepted to the scan, before everything is begun anew. On an emulated
+ * processor under a flood it took three seconds. */
+#define ACTIVATE_US 15000000
+
 enum scan_state {
 	SCAN_OFF,         /* the adapter is not ready; passive_scan_refresh goes on */
+	SCAN_ASKING,      /* asked bluetoothd who looks at patterns */
 	SCAN_REGISTERING, /* asked bluetoothd */
 	SCAN_REGISTERED,  /* it has called Activate, or will */
 	SCAN_PAUSING,     /* refused or released; tried again after a pause */
@@ -25,6 +30,8 @@ enum scan_state {
 struct passive_scan {
 	enum scan_state state;
 	struct adapter *adapter;
+	struct ear_format format[EAR_FORMATS];
+	bool offloaded;      /* the controller looks at patterns, and reports nothing else */
 	bool active;         /* Activate was called */
 	unsigned generation; /* of the adapter, when it was registered */
 	sd_bus_slot *manager, *object, *call;
@@ -43,11 +50,30 @@ static int get_type(sd_bus *bus, const char *path, const char *interface, const 
 	return sd_bus_message_append(reply, "s", "or_patterns");
 }
 
-/* a(yyay): position, AD type, content. Manufacturer data of the company 0xfffe, which is nobody's, with content nobody sends. */
+static int append_pattern(sd_bus_message *reply, const uint8_t *content, size_t length) {
+	int r = sd_bus_message_open_container(reply, 'r', "yyay");
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "yy", 0, 0xff); /* position 0 of manufacturer data */
+	if (r >= 0)
+		r = sd_bus_message_append_array(reply, 'y', content, length);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* a(yyay): position, AD type, content. */
 static int get_patterns(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                         void *context, sd_bus_error *error) {
-	(void)bus, (void)path, (void)interface, (void)property, (void)context, (void)error;
-	return sd_bus_message_append(reply, "a(yyay)", 1, 0, 0xff, 8, 0xfe, 0xff, 'l', 'a', 'n', 'y', 'a', 'r');
+	(void)bus, (void)path, (void)interface, (void)property, (void)error;
+	const struct passive_scan *s = context;
+	/* Of a company that is nobody's. */
+	static const uint8_t nobodys[] = { 0xfe, 0xff, 'l', 'a', 'n', 'y', 'a', 'r' };
+	int r = sd_bus_message_open_container(reply, 'a', "(yyay)");
+	if (r >= 0 && !s->offloaded)
+		r = append_pattern(reply, nobodys, sizeof(nobodys));
+	for (size_t i = 0; i < EAR_FORMATS && r >= 0 && s->offloaded; i++) {
+		const struct ear_format *f = &s->format[i];
+		r = append_pattern(reply, (uint8_t[]){ f->company & 0xff, (uint8_t)(f->company >> 8), f->header }, 3);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int on_activate(sd_bus_message *message, void *context, sd_bus_error *error) {
@@ -56,6 +82,8 @@ static int on_activate(sd_bus_message *message, void *context, sd_bus_error *err
 	s->active = true;
 	s->logged_failure = false;
 	backoff_reset(&s->backoff);
+	if (s->state == SCAN_REGISTERED)
+		s->pause = sd_event_source_disable_unref(s->pause);
 	return sd_bus_reply_method_return(message, NULL);
 }
 
@@ -97,25 +125,64 @@ static int call_manager(struct passive_scan *s, const char *member, sd_bus_messa
 	return bluez_call_send(adapter_bus(s->adapter), call, answered ? &s->call : NULL, answered, s);
 }
 
-static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *error) {
-	(void)error;
-	struct passive_scan *s = context;
-	s->call = sd_bus_slot_unref(s->call);
-	if (!sd_bus_message_is_method_error(answer, NULL)) {
-		enter_state(s, SCAN_REGISTERED);
-		return 0;
-	}
+static void refused(struct passive_scan *s, sd_bus_message *answer) {
 	if (!s->logged_failure && !bluez_is_gone(answer))
 		log_reason(LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
 		           "bluetoothd refuses to scan passively (%s): does it run with --experimental? Tried again",
 		           sd_bus_message_get_error(answer)->name);
 	s->logged_failure = true;
 	enter_state(s, SCAN_PAUSING);
+}
+
+static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct passive_scan *s = context;
+	s->call = sd_bus_slot_unref(s->call);
+	if (sd_bus_message_is_method_error(answer, NULL))
+		refused(s, answer);
+	else
+		enter_state(s, SCAN_REGISTERED);
 	return 0;
 }
 
-static int enter_registering(struct passive_scan *s) {
+/* A variant of as. */
+static int read_offloaded(sd_bus_message *answer, bool *ret) {
+	const char *feature;
+	int r = sd_bus_message_enter_container(answer, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(answer, 'a', "s");
+	*ret = false;
+	while (r >= 0 && (r = sd_bus_message_read(answer, "s", &feature)) > 0)
+		*ret = *ret || strcmp(feature, "controller-patterns") == 0;
+	return r;
+}
+
+static int on_features(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct passive_scan *s = context;
+	s->call = sd_bus_slot_unref(s->call);
+	if (sd_bus_message_is_method_error(answer, NULL))
+		refused(s, answer);
+	else
+		enter_state(s, read_offloaded(answer, &s->offloaded) < 0 ? SCAN_PAUSING : SCAN_REGISTERING);
+	return 0;
+}
+
+static int enter_asking(struct passive_scan *s) {
+	sd_bus_message *call;
 	s->generation = adapter_generation(s->adapter);
+	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), DBUS_PROPERTIES, "Get");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "ss", MONITOR_MANAGER, "SupportedFeatures");
+	if (r < 0) {
+		sd_bus_message_unref(call);
+		return r;
+	}
+	return bluez_call_send(adapter_bus(s->adapter), call, &s->call, on_features, s);
+}
+
+static int enter_registering(struct passive_scan *s) {
 	/* In this order: bluetoothd takes the monitors that are there when the root is registered. */
 	int r = sd_bus_add_object_manager(adapter_bus(s->adapter), &s->manager, ROOT_PATH);
 	if (r >= 0)
@@ -127,14 +194,31 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	(void)source;
 	(void)now_us;
 	struct passive_scan *s = context;
-	enter_state(s, adapter_is_ready(s->adapter) ? SCAN_REGISTERING : SCAN_OFF);
+	if (s->state == SCAN_REGISTERED) {
+		if (!s->logged_failure)
+			log_reason(
+			        LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
+			        "bluetoothd has taken our monitor and does not scan: should that go on, restart it. Tried again");
+		s->logged_failure = true;
+		enter_state(s, SCAN_PAUSING);
+	} else {
+		enter_state(s, adapter_is_ready(s->adapter) ? SCAN_ASKING : SCAN_OFF);
+	}
 	return 0;
+}
+
+static int start_pause(struct passive_scan *s, uint64_t us) {
+	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->pause, CLOCK_BOOTTIME, us, 0,
+	                                  on_pause_over, s);
+}
+
+static bool is_current(const struct passive_scan *s) {
+	return adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
 }
 
 /* Whether bluetoothd keeps something for us: nothing when it has been restarted since. */
 static bool is_registered(const struct passive_scan *s) {
-	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && adapter_is_ready(s->adapter) &&
-	       adapter_generation(s->adapter) == s->generation;
+	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && is_current(s);
 }
 
 static void enter_state(struct passive_scan *s, enum scan_state state) {
@@ -152,13 +236,17 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		s->object = sd_bus_slot_unref(s->object);
 		s->manager = sd_bus_slot_unref(s->manager);
 		if (state == SCAN_PAUSING)
-			r = sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->pause, CLOCK_BOOTTIME,
-			                               backoff_next(&s->backoff), 0, on_pause_over, s);
+			r = start_pause(s, backoff_next(&s->backoff));
+		break;
+	case SCAN_ASKING:
+		r = enter_asking(s);
 		break;
 	case SCAN_REGISTERING:
 		r = enter_registering(s);
 		break;
 	case SCAN_REGISTERED:
+		if (!s->active)
+			r = start_pause(s, ACTIVATE_US);
 		break;
 	}
 	if (r < 0) {
@@ -170,12 +258,13 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 
 /* --- life ---------------------------------------------------------------------------------------------------------------- */
 
-int passive_scan_new(struct passive_scan **ret, struct adapter *adapter) {
-	assert(ret && adapter);
+int passive_scan_new(struct passive_scan **ret, struct adapter *adapter, const struct ear_format format[EAR_FORMATS]) {
+	assert(ret && adapter && format);
 	struct passive_scan *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter };
+	memcpy(s->format, format, sizeof(s->format));
 	passive_scan_refresh(s);
 	*ret = s;
 	return 0;
@@ -189,11 +278,11 @@ void passive_scan_free(struct passive_scan *s) {
 }
 
 void passive_scan_refresh(struct passive_scan *s) {
-	if (is_registered(s))
+	if (is_registered(s) || (s->state == SCAN_ASKING && is_current(s)))
 		return;
 	enter_state(s, SCAN_OFF);
 	if (adapter_is_ready(s->adapter))
-		enter_state(s, SCAN_REGISTERING);
+		enter_state(s, SCAN_ASKING);
 }
 
 bool passive_scan_is_active(const struct passive_scan *s) {

@@ -136,27 +136,27 @@ static void on_ear_failed(void *context, int error) {
 
 static const struct ear_callbacks ear_handlers = { .heard = on_advert, .malformed = on_malformed, .failed = on_ear_failed };
 
-static int open_ear(struct radio_bluetooth *r) {
+static int open_ear(struct radio_bluetooth *r, const struct ear_config *config) {
+	int number = adapter_number(r->adapter);
+	int file = number < 0 ? number : ear_socket_open((unsigned)number, config->format, EAR_BUFFER);
+	return file < 0 ? file : ear_new(&r->ear, r->event, file, config, &ear_handlers, r);
+}
+
+/* The adapter is ready. */
+static void start_hearing(struct radio_bluetooth *r) {
 	const struct ear_config config = {
 		.format = { [HEARD_ADVERT] = { r->config.company, ADVERT_HEADER, ADVERT_SIZE },
 		            [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
 		.batch = EAR_BATCH,
 	};
-	int number = adapter_number(r->adapter);
-	int file = number < 0 ? number : ear_socket_open((unsigned)number, config.format, EAR_BUFFER);
-	return file < 0 ? file : ear_new(&r->ear, r->event, file, &config, &ear_handlers, r);
-}
-
-/* The adapter is ready. */
-static void start_hearing(struct radio_bluetooth *r) {
-	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter);
+	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter, config.format);
 	if (result == 0)
 		passive_scan_refresh(r->scan);
 	/* The ear belongs to one incarnation of the adapter. */
 	ear_free(r->ear);
 	r->ear = NULL;
 	if (result == 0)
-		result = open_ear(r);
+		result = open_ear(r, &config);
 	if (result < 0)
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot listen for adverts: %s", strerror(-result));
 }

@@ -98,10 +98,11 @@ static void on_ear_failed(void *context, int error) {
 	die("the ear", error);
 }
 
+static const struct ear_config config = { .format = { { COMPANY, MARK_HEADER, MARK_SIZE }, { COMPANY, MARK_HEADER, MARK_SIZE } },
+	                                  .batch = BATCH };
+
 static void listen_ear(struct hearing *h, unsigned adapter) {
 	static const struct ear_callbacks handlers = { .heard = on_heard, .failed = on_ear_failed };
-	const struct ear_config config = { .format = { { COMPANY, MARK_HEADER, MARK_SIZE }, { COMPANY, MARK_HEADER, MARK_SIZE } },
-		                           .batch = BATCH };
 	int file = ear_socket_open(adapter, config.format, BUFFER_BYTES);
 	int r = file < 0 ? file : ear_new(&h->ear, h->event, file, &config, &handlers, h);
 	if (r < 0)
@@ -264,7 +265,7 @@ static void on_ready(void *context) {
 		listen_ear(h, (unsigned)r);
 	else
 		listen_raw(h, (unsigned)r);
-	r = passive_scan_new(&h->scan, h->adapter);
+	r = passive_scan_new(&h->scan, h->adapter, config.format);
 	if (r < 0)
 		die("listening", r);
 	passive_scan_refresh(h->scan);
