@@ -71,7 +71,7 @@ static int get_patterns(sd_bus *bus, const char *path, const char *interface, co
 		r = append_pattern(reply, nobodys, sizeof(nobodys));
 	for (size_t i = 0; i < EAR_FORMATS && r >= 0 && s->offloaded; i++) {
 		const struct ear_format *f = &s->format[i];
-		r = append_pattern(reply, (uint8_t[]){ f->company & 0xff, (uint8_t)(f->company >> 8), f->header }, 3);
+		r = append_pattern(reply, (uint8_t[]){ (uint8_t)(f->company & 0xff), (uint8_t)(f->company >> 8), f->header }, 3);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
