@@ -216,6 +216,7 @@ lab_bluetooth() {
 	local i
 	lab_alive dbus || lab_dbus
 	modprobe -a hci_vhci uhid
+	sysctl -qp "$LAB/../bluetooth/sysctl.conf"
 	lab_start cap-bluetooth btmon --write "$LAB_ARTIFACTS/bluetooth.btsnoop"
 	mkfifo "$lab_run/air"
 	lab_start air bash -c 'exec "$1" <>"$2"' - "$LAB_BUILD/lab/lab-air" "$lab_run/air"
