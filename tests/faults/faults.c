@@ -167,8 +167,8 @@ static bool handover_scenario(struct scene *scene) {
 
 static const struct recording_tag tag = { .category = "Traffic stop", .case_number = "2026-1", .note = "a note" };
 
-/* A recording with tag and detail, in a store that was opened. Whatever fails, the store opens afterwards and all that it lists
- * can be read. */
+/* A recording with tag and detail, in a store that was opened. Whatever fails, the store opens afterwards, all that it lists can
+ * be read, and nothing that was noted is missing; what fails beside the recording does not end it. */
 static bool footage_scenario(struct scene *scene) {
 	static const uint8_t operation[TAG_OPERATION_SIZE] = { 1 };
 	static uint8_t bytes[100000];
@@ -184,27 +184,34 @@ static bool footage_scenario(struct scene *scene) {
 	int folder = folder_open(scene->folder);
 	MUST(folder >= 0);
 	fail_at = number;
-	bool began = false, finished = false, tagged = false;
+	bool began = false, finished = false, tagged = false, noted = false;
 	if (keystore_open_file(&keystore, file_layer_system(), folder, "storage.key", random_system()) == 0 &&
 	    store_open(&store, file_layer_system(), folder, keystore, random_system()) == 0) {
 		began = store_begin(store, 1, "manual", id, &writer) == 0;
 		if (began) {
-			bool whole = container_writer_append(writer, bytes, sizeof(bytes)) == 0 &&
-			             container_writer_finish(writer) == 0;
+			bool whole = container_writer_append(writer, bytes, sizeof(bytes) / 2) == 0;
+			const char *failed_before = failed;
+			tagged = store_set_tag(store, id, operation, &tag, 7, &revision, &time_us) == 0;
+			noted = store_add_detail(store, id, 8, "source", "button") == 0;
+			(void)store_sync_details(store);
+			(void)store_set_thumbnail(store, id, bytes, 1000);
+			bool beside = failed != failed_before;
+			whole = whole && container_writer_append(writer, bytes, sizeof(bytes) / 2) == 0 &&
+			        container_writer_finish(writer) == 0;
 			if (whole)
 				container_writer_hash(writer, hash);
 			container_writer_free(writer);
 			finished = store_finish(store, id, whole ? RECORDING_STATE_COMPLETE : RECORDING_STATE_CUT_SHORT, 1000,
 			                        whole ? sizeof(bytes) : 0, hash) == 0 &&
 			           whole;
-			tagged = store_set_tag(store, id, operation, &tag, 7, &revision, &time_us) == 0;
-			(void)store_add_detail(store, id, 8, "source", "button");
-			(void)store_sync_details(store);
+			MUST(finished || !beside);
 		}
 	}
+	fail_at = 0;
+	if (store)
+		MUST(store_sync_details(store) == 0);
 	store_free(store);
 	keystore_free(keystore);
-	fail_at = 0;
 
 	MUST(keystore_open_file(&keystore, file_layer_system(), folder, "storage.key", random_system()) == 0);
 	MUST(store_open(&store, file_layer_system(), folder, keystore, random_system()) == 0);
@@ -214,7 +221,8 @@ static bool footage_scenario(struct scene *scene) {
 	for (size_t i = 0; i < count; i++) {
 		struct container_reader *reader;
 		struct tag_entry *tags = NULL;
-		size_t tag_count = 0;
+		struct recording_detail *details = NULL;
+		size_t tag_count = 0, detail_count = 0;
 		MUST(list[i].state != RECORDING_STATE_ACTIVE);
 		if (finished) {
 			MUST(store_read(store, list[i].id, &reader) == 0);
@@ -225,13 +233,15 @@ static bool footage_scenario(struct scene *scene) {
 		MUST(tag_count <= 1 && (!tagged || tag_count == 1));
 		MUST(tag_count == 0 || strcmp(tags[0].tag.note, tag.note) == 0);
 		free(tags);
+		MUST(store_get_details(store, list[i].id, &details, &detail_count) == 0 && detail_count == noted);
+		free(details);
 	}
 	store_free(store);
 	keystore_free(keystore);
 	close(folder);
 	if (calls < number)
-		MUST(began && finished && tagged);
-	return began && finished && tagged;
+		MUST(began && finished && tagged && noted);
+	return began && finished && tagged && noted;
 }
 
 static const struct scenario {
