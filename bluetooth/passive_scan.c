@@ -140,7 +140,7 @@ static bool is_registered(const struct passive_scan *s) {
 static void enter_state(struct passive_scan *s, enum scan_state state) {
 	bool registered = is_registered(s);
 	s->call = sd_bus_slot_unref(s->call);
-	s->pause = sd_event_source_disable_unref(s->pause);
+	bluez_timer_stop(s->pause);
 	s->state = state;
 	int r = 0;
 	switch (state) {
@@ -152,8 +152,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		s->object = sd_bus_slot_unref(s->object);
 		s->manager = sd_bus_slot_unref(s->manager);
 		if (state == SCAN_PAUSING)
-			r = sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->pause, CLOCK_BOOTTIME,
-			                               backoff_next(&s->backoff), 0, on_pause_over, s);
+			bluez_timer_start(s->pause, backoff_next(&s->backoff));
 		break;
 	case SCAN_REGISTERING:
 		r = enter_registering(s);
@@ -163,8 +162,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 	}
 	if (r < 0) {
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot scan: %s", strerror(-r));
-		if (state != SCAN_PAUSING)
-			enter_state(s, SCAN_PAUSING);
+		enter_state(s, SCAN_PAUSING);
 	}
 }
 
@@ -176,6 +174,11 @@ int passive_scan_new(struct passive_scan **ret, struct adapter *adapter) {
 	if (!s)
 		return -ENOMEM;
 	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter };
+	int r = bluez_timer_new(adapter_bus(adapter), &s->pause, on_pause_over, s);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
 	passive_scan_refresh(s);
 	*ret = s;
 	return 0;
@@ -185,6 +188,7 @@ void passive_scan_free(struct passive_scan *s) {
 	if (!s)
 		return;
 	enter_state(s, SCAN_OFF);
+	sd_event_source_disable_unref(s->pause);
 	free(s);
 }
 
