@@ -64,10 +64,10 @@ static bool is_wanted(const struct adapter *a, const char *path, const uint8_t a
 	return name && strcmp(name + 1, a->wanted_name) == 0;
 }
 
-static void visit_interface(void *context, const char *path, const char *interface, sd_bus_message *properties) {
+static int visit_interface(void *context, const char *path, const char *interface, sd_bus_message *properties) {
 	struct adapter *a = context;
 	if (strcmp(interface, BLUEZ_ADAPTER) != 0 || strlen(path) >= PATH_LIMIT)
-		return;
+		return 0;
 	const char *text = "";
 	bool powered = false;
 	const struct bluez_property table[] = {
@@ -75,13 +75,31 @@ static void visit_interface(void *context, const char *path, const char *interfa
 		{ .name = "Powered", .type = "b", .target = &powered },
 	};
 	uint8_t address[BLUETOOTH_ADDRESS_SIZE];
-	if (bluez_read_properties(properties, table, ELEMENTS(table)) < 0 || bluetooth_address_parse(text, address) < 0)
-		return;
-	if (!is_wanted(a, path, address))
-		return;
+	int r = bluez_read_properties(properties, table, ELEMENTS(table));
+	if (r < 0)
+		return r;
+	if (bluetooth_address_parse(text, address) < 0 || !is_wanted(a, path, address))
+		return 0;
 	strcpy(a->path, path);
 	memcpy(a->address, address, sizeof(address));
 	a->powered = powered;
+	return 0;
+}
+
+/* Nothing is under way. */
+static bool is_settled(const struct adapter *a) {
+	return a->state == ADAPTER_READY || a->state == ADAPTER_OFF;
+}
+
+/* What was heard of the adapter's power takes effect. */
+static void take_powered(struct adapter *a) {
+	bool right = a->powered != a->keep_off;
+	if (a->state == ADAPTER_READY && !right)
+		enter_state(a, ADAPTER_PAUSING);
+	else if (a->state == ADAPTER_OFF && !right)
+		enter_state(a, ADAPTER_POWERING);
+	else if ((a->state == ADAPTER_POWERING || a->state == ADAPTER_PAUSING) && right)
+		enter_state(a, a->keep_off ? ADAPTER_OFF : ADAPTER_READY);
 }
 
 static void enter_found(struct adapter *a) {
@@ -113,16 +131,53 @@ static int enter_searching(struct adapter *a) {
 
 /* ------------------------------------------------------------------------------------------------------------------- pausing */
 
+static void check(struct adapter *a);
+
 static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context) {
 	(void)source;
 	(void)now_us;
-	enter_state(context, ADAPTER_SEARCHING);
+	struct adapter *a = context;
+	if (is_settled(a))
+		check(a);
+	else
+		enter_state(a, ADAPTER_SEARCHING);
 	return 0;
 }
 
-static int start_pause(struct adapter *a) {
-	return sd_event_add_time_relative(sd_bus_get_event(a->bus), &a->pause, CLOCK_BOOTTIME, backoff_next(&a->backoff), 0,
-	                                  on_pause_over, a);
+static void start_pause(struct adapter *a) {
+	bluez_timer_start(a->pause, backoff_next(&a->backoff));
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- checking */
+
+static int on_checked(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct adapter *a = context;
+	a->call = sd_bus_slot_unref(a->call);
+	if (bluez_is_gone(answer)) {
+		enter_state(a, ADAPTER_NO_SERVICE);
+		return 0;
+	}
+	char path[PATH_LIMIT];
+	strcpy(path, a->path); /* of the same size */
+	a->path[0] = '\0';
+	if (sd_bus_message_is_method_error(answer, NULL) || bluez_walk_objects(answer, visit_interface, a) < 0) {
+		strcpy(a->path, path);
+		start_pause(a);
+		return 0;
+	}
+	backoff_reset(&a->backoff);
+	if (strcmp(a->path, path) != 0)
+		enter_found(a);
+	else
+		take_powered(a);
+	return 0;
+}
+
+/* A change could not be read: is it still as it was? What was registered stays so meanwhile. */
+static void check(struct adapter *a) {
+	if (is_settled(a) && !a->call && bluez_get_objects(a->bus, &a->call, on_checked, a) < 0)
+		start_pause(a);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- powering */
@@ -140,9 +195,9 @@ static int on_power_answer(sd_bus_message *answer, void *context, sd_bus_error *
 		enter_state(a, ADAPTER_PAUSING);
 	} else if (a->powered != a->keep_off) {
 		enter_state(a, a->keep_off ? ADAPTER_OFF : ADAPTER_READY);
-	} else if (start_pause(a) < 0) {
+	} else {
 		/* The change of the property is still to come; if it does not, the search after this pause tells. */
-		enter_state(a, ADAPTER_PAUSING);
+		start_pause(a);
 	}
 	return 0;
 }
@@ -174,7 +229,7 @@ static void tell_ready(struct adapter *a) {
 
 static void enter_state(struct adapter *a, enum adapter_state state) {
 	a->call = sd_bus_slot_unref(a->call);
-	a->pause = sd_event_source_disable_unref(a->pause);
+	bluez_timer_stop(a->pause);
 	a->state = state;
 	int r = 0;
 	switch (state) {
@@ -199,18 +254,14 @@ static void enter_state(struct adapter *a, enum adapter_state state) {
 		r = enter_powering(a);
 		break;
 	case ADAPTER_PAUSING:
-		r = start_pause(a);
-		if (r >= 0) {
-			tell_lost(a, REASON_ADAPTER_GONE);
-			return;
-		}
-		break;
+		start_pause(a);
+		tell_lost(a, REASON_ADAPTER_GONE);
+		return;
 	}
 	if (r < 0) {
 		/* No memory, or the bus itself is going down, which ends the daemon. */
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot talk to the bus: %s", strerror(-r));
-		if (state != ADAPTER_PAUSING)
-			enter_state(a, ADAPTER_PAUSING);
+		enter_state(a, ADAPTER_PAUSING);
 	}
 }
 
@@ -221,9 +272,7 @@ static int on_owner_changed(sd_bus_message *message, void *context, sd_bus_error
 	struct adapter *a = context;
 	const char *name, *old, *new;
 	int r = sd_bus_message_read(message, "sss", &name, &old, &new);
-	if (r < 0)
-		return r;
-	if (new[0] == '\0') {
+	if (r >= 0 && new[0] == '\0') {
 		enter_state(a, ADAPTER_NO_SERVICE);
 		return 0;
 	}
@@ -237,20 +286,23 @@ static int on_added(sd_bus_message *message, void *context, sd_bus_error *error)
 	struct adapter *a = context;
 	if (a->state != ADAPTER_ABSENT && a->state != ADAPTER_NO_SERVICE)
 		return 0;
-	if (bluez_walk_added(message, visit_interface, a) < 0 || a->path[0] == '\0')
-		return 0;
-	enter_found(a);
+	if (bluez_walk_added(message, visit_interface, a) < 0)
+		enter_state(a, ADAPTER_SEARCHING); /* it may be ours */
+	else if (a->path[0] != '\0')
+		enter_found(a);
 	return 0;
 }
 
 static int on_removed(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)error;
 	struct adapter *a = context;
-	const char *path = bluez_removed(message, BLUEZ_ADAPTER);
-	if (!path || strcmp(path, a->path) != 0)
-		return 0;
-	a->path[0] = '\0';
-	enter_state(a, ADAPTER_ABSENT);
+	const char *path;
+	if (bluez_removed(message, BLUEZ_ADAPTER, &path) < 0) {
+		check(a);
+	} else if (path && strcmp(path, a->path) == 0) {
+		a->path[0] = '\0';
+		enter_state(a, ADAPTER_ABSENT);
+	}
 	return 0;
 }
 
@@ -263,15 +315,10 @@ static int on_changed(sd_bus_message *message, void *context, sd_bus_error *erro
 	bool seen = false;
 	const struct bluez_property table[] = { { .name = "Powered", .type = "b", .target = &a->powered, .seen = &seen } };
 	if (sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
-	    bluez_read_properties(message, table, ELEMENTS(table)) < 0 || !seen)
-		return 0;
-	bool right = a->powered != a->keep_off;
-	if (a->state == ADAPTER_READY && !right)
-		enter_state(a, ADAPTER_PAUSING);
-	else if (a->state == ADAPTER_OFF && !right)
-		enter_state(a, ADAPTER_POWERING);
-	else if ((a->state == ADAPTER_POWERING || a->state == ADAPTER_PAUSING) && right)
-		enter_state(a, a->keep_off ? ADAPTER_OFF : ADAPTER_READY);
+	    bluez_read_properties(message, table, ELEMENTS(table)) < 0)
+		check(a);
+	else if (seen)
+		take_powered(a);
 	return 0;
 }
 
@@ -328,6 +375,8 @@ static int make(struct adapter **ret, sd_bus *bus, const char *name, const struc
 		               .keep_off = !callbacks,
 		               .state = ADAPTER_SEARCHING };
 	int r = set_wanted(a, name);
+	if (r >= 0)
+		r = bluez_timer_new(a->bus, &a->pause, on_pause_over, a);
 	if (r >= 0)
 		r = watch_bluetoothd(a);
 	if (r >= 0)

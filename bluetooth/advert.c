@@ -205,11 +205,6 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	return 0;
 }
 
-static int enter_pausing(struct advert *a) {
-	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(a->adapter)), &a->pause, CLOCK_BOOTTIME,
-	                                  backoff_next(&a->backoff), 0, on_pause_over, a);
-}
-
 static int on_withdrawn(sd_bus_message *answer, void *context, sd_bus_error *error) {
 	(void)error;
 	struct advert *a = context;
@@ -222,7 +217,7 @@ static int on_withdrawn(sd_bus_message *answer, void *context, sd_bus_error *err
 static void enter_state(struct advert *a, enum advert_state state) {
 	bool registered = is_registered(a);
 	a->call = sd_bus_slot_unref(a->call);
-	a->pause = sd_event_source_disable_unref(a->pause);
+	bluez_timer_stop(a->pause);
 	if (state != ADVERT_ACTIVE)
 		a->object = sd_bus_slot_unref(a->object);
 	a->state = state;
@@ -249,13 +244,12 @@ static void enter_state(struct advert *a, enum advert_state state) {
 	case ADVERT_PAUSING:
 		if (registered)
 			(void)unregister(a, NULL);
-		r = enter_pausing(a);
+		bluez_timer_start(a->pause, backoff_next(&a->backoff));
 		break;
 	}
 	if (r < 0) {
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot advertise: %s", strerror(-r));
-		if (state != ADVERT_PAUSING)
-			enter_state(a, ADVERT_PAUSING);
+		enter_state(a, ADVERT_PAUSING);
 	}
 }
 
@@ -280,16 +274,21 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 	const char *path = sd_bus_message_get_path(message), *adapter = adapter_path(a->adapter), *interface;
 	bool connected = false, seen = false;
 	const struct bluez_property table[] = { { .name = "Connected", .type = "b", .target = &connected, .seen = &seen } };
-	if (!path || adapter[0] == '\0' || strncmp(path, adapter, strlen(adapter)) != 0 || path[strlen(adapter)] != '/' ||
-	    sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
-	    bluez_read_properties(message, table, ELEMENTS(table)) < 0 || !seen)
+	if (!path || adapter[0] == '\0' || strncmp(path, adapter, strlen(adapter)) != 0 || path[strlen(adapter)] != '/')
+		return 0;
+	/* A change that cannot be read may be a connection's end: writing the set again does no harm. */
+	if (sd_bus_message_read(message, "s", &interface) < 0 || sd_bus_message_enter_container(message, 'a', "{sv}") < 0 ||
+	    bluez_read_properties(message, table, ELEMENTS(table)) < 0) {
+		connected = false;
+		seen = true;
+	}
+	if (!seen)
 		return 0;
 	write_again(a);
 	if (connected)
 		return 0;
-	a->heal = sd_event_source_disable_unref(a->heal);
-	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(a->adapter)), &a->heal, CLOCK_BOOTTIME, HEAL_US, 0,
-	                                  on_heal, a);
+	bluez_timer_start(a->heal, HEAL_US);
+	return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------------------------- life */
@@ -307,10 +306,14 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	if (!a)
 		return -ENOMEM;
 	*a = (struct advert){ .state = ADVERT_OFF, .adapter = adapter, .content = *content };
-	int r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match, BLUEZ_DEVICE_CHANGED_RULE, on_device_changed,
-	                               NULL, a);
+	int r = bluez_timer_new(adapter_bus(adapter), &a->pause, on_pause_over, a);
+	if (r >= 0)
+		r = bluez_timer_new(adapter_bus(adapter), &a->heal, on_heal, a);
+	if (r >= 0)
+		r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match, BLUEZ_DEVICE_CHANGED_RULE,
+		                           on_device_changed, NULL, a);
 	if (r < 0) {
-		free(a);
+		advert_free(a);
 		return r;
 	}
 	advert_refresh(a);
@@ -323,6 +326,7 @@ void advert_free(struct advert *a) {
 		return;
 	enter_state(a, ADVERT_OFF);
 	sd_bus_slot_unref(a->connection_match);
+	sd_event_source_disable_unref(a->pause);
 	sd_event_source_disable_unref(a->heal);
 	free(a);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 uint64_t backoff_next(struct backoff *b) {
 	uint64_t pause = b->pause_us ? b->pause_us : BACKOFF_FIRST_US;
@@ -13,6 +14,20 @@ uint64_t backoff_next(struct backoff *b) {
 
 void backoff_reset(struct backoff *b) {
 	b->pause_us = 0;
+}
+
+int bluez_timer_new(sd_bus *bus, sd_event_source **ret, sd_event_time_handler_t passed, void *context) {
+	int r = sd_event_add_time(sd_bus_get_event(bus), ret, CLOCK_BOOTTIME, UINT64_MAX, 0, passed, context);
+	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+void bluez_timer_start(sd_event_source *timer, uint64_t us) {
+	(void)sd_event_source_set_time_relative(timer, us);
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+void bluez_timer_stop(sd_event_source *timer) {
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
 }
 
 void bluez_device_path(const char *adapter, const uint8_t address[6], char ret[BLUEZ_DEVICE_PATH_SIZE]) {
@@ -87,7 +102,9 @@ static int walk_interfaces(sd_bus_message *message, const char *path, bluez_inte
 		r = sd_bus_message_enter_container(message, 'a', "{sv}");
 		if (r < 0)
 			return r;
-		visit(context, path, interface, message);
+		r = visit(context, path, interface, message);
+		if (r < 0)
+			return r;
 		while ((r = sd_bus_message_at_end(message, false)) == 0)
 			if ((r = sd_bus_message_skip(message, "{sv}")) < 0)
 				return r;
@@ -126,14 +143,19 @@ int bluez_walk_added(sd_bus_message *message, bluez_interface_visitor visit, voi
 	return r < 0 ? r : walk_interfaces(message, path, visit, context);
 }
 
-const char *bluez_removed(sd_bus_message *message, const char *interface) {
+int bluez_removed(sd_bus_message *message, const char *interface, const char **ret) {
 	const char *path, *removed;
-	if (sd_bus_message_read(message, "o", &path) < 0 || sd_bus_message_enter_container(message, 'a', "s") < 0)
-		return NULL;
-	while (sd_bus_message_read(message, "s", &removed) > 0)
-		if (strcmp(removed, interface) == 0)
-			return path;
-	return NULL;
+	int r = sd_bus_message_read(message, "o", &path);
+	if (r >= 0)
+		r = sd_bus_message_enter_container(message, 'a', "s");
+	while (r >= 0 && (r = sd_bus_message_read(message, "s", &removed)) > 0)
+		if (strcmp(removed, interface) == 0) {
+			*ret = path;
+			return 0;
+		}
+	if (r >= 0)
+		*ret = NULL;
+	return r;
 }
 
 static int read_value(sd_bus_message *message, const struct bluez_property *property) {

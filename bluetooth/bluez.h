@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "base/reason.h"
 
@@ -41,6 +42,14 @@ struct backoff {
 uint64_t backoff_next(struct backoff *backoff);
 void backoff_reset(struct backoff *backoff);
 
+/* A timer that stands still. It is made with its owner, so that who waits after a failure needs no memory for it: whatever waits
+ * goes on. 0 or a negative errno. */
+int bluez_timer_new(sd_bus *bus, sd_event_source **ret, sd_event_time_handler_t passed, void *context);
+/* Calls `passed` once, after so many microseconds from now. */
+void bluez_timer_start(sd_event_source *timer, uint64_t us);
+/* NULL is allowed. */
+void bluez_timer_stop(sd_event_source *timer);
+
 /* A method call that never starts bluetoothd by D-Bus activation: whether it runs is the system's decision. 0 or negative. */
 int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member);
 /* Sends and unreferences `call`. With `answered`, *ret_slot takes the pending answer (it must be NULL before; unreferencing it
@@ -53,14 +62,15 @@ int bluez_get_objects(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handle
 /* True when the answer is an error because nobody owns the name. */
 bool bluez_is_gone(sd_bus_message *answer);
 
-/* Called with the message inside the dictionary of the interface's properties, a{sv}; whatever is left unread is skipped. */
-typedef void (*bluez_interface_visitor)(void *context, const char *path, const char *interface, sd_bus_message *properties);
+/* Called with the message inside the dictionary of the interface's properties, a{sv}; whatever is left unread is skipped. A
+ * negative errno ends the walk, which returns it. */
+typedef int (*bluez_interface_visitor)(void *context, const char *path, const char *interface, sd_bus_message *properties);
 /* An answer of GetManagedObjects, a{oa{sa{sv}}}. 0 or a negative errno when it is malformed. */
 int bluez_walk_objects(sd_bus_message *message, bluez_interface_visitor visit, void *context);
 /* The signal InterfacesAdded, oa{sa{sv}}. */
 int bluez_walk_added(sd_bus_message *message, bluez_interface_visitor visit, void *context);
-/* The signal InterfacesRemoved, oas: its path, when `interface` is among the removed; NULL otherwise. */
-const char *bluez_removed(sd_bus_message *message, const char *interface);
+/* The signal InterfacesRemoved, oas: *ret is its path when `interface` is among the removed, or NULL. 0 or a negative errno. */
+int bluez_removed(sd_bus_message *message, const char *interface, const char **ret);
 
 struct bluez_property {
 	const char *name;

@@ -83,7 +83,7 @@ static int on_activate(sd_bus_message *message, void *context, sd_bus_error *err
 	s->logged_failure = false;
 	backoff_reset(&s->backoff);
 	if (s->state == SCAN_REGISTERED)
-		s->pause = sd_event_source_disable_unref(s->pause);
+		bluez_timer_stop(s->pause);
 	return sd_bus_reply_method_return(message, NULL);
 }
 
@@ -207,11 +207,6 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	return 0;
 }
 
-static int start_pause(struct passive_scan *s, uint64_t us) {
-	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->pause, CLOCK_BOOTTIME, us, 0,
-	                                  on_pause_over, s);
-}
-
 static bool is_current(const struct passive_scan *s) {
 	return adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
 }
@@ -224,7 +219,7 @@ static bool is_registered(const struct passive_scan *s) {
 static void enter_state(struct passive_scan *s, enum scan_state state) {
 	bool registered = is_registered(s);
 	s->call = sd_bus_slot_unref(s->call);
-	s->pause = sd_event_source_disable_unref(s->pause);
+	bluez_timer_stop(s->pause);
 	s->state = state;
 	int r = 0;
 	switch (state) {
@@ -236,7 +231,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		s->object = sd_bus_slot_unref(s->object);
 		s->manager = sd_bus_slot_unref(s->manager);
 		if (state == SCAN_PAUSING)
-			r = start_pause(s, backoff_next(&s->backoff));
+			bluez_timer_start(s->pause, backoff_next(&s->backoff));
 		break;
 	case SCAN_ASKING:
 		r = enter_asking(s);
@@ -246,13 +241,12 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		break;
 	case SCAN_REGISTERED:
 		if (!s->active)
-			r = start_pause(s, ACTIVATE_US);
+			bluez_timer_start(s->pause, ACTIVATE_US);
 		break;
 	}
 	if (r < 0) {
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot scan: %s", strerror(-r));
-		if (state != SCAN_PAUSING)
-			enter_state(s, SCAN_PAUSING);
+		enter_state(s, SCAN_PAUSING);
 	}
 }
 
@@ -265,6 +259,11 @@ int passive_scan_new(struct passive_scan **ret, struct adapter *adapter, const s
 		return -ENOMEM;
 	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter };
 	memcpy(s->format, format, sizeof(s->format));
+	int r = bluez_timer_new(adapter_bus(adapter), &s->pause, on_pause_over, s);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
 	passive_scan_refresh(s);
 	*ret = s;
 	return 0;
@@ -274,6 +273,7 @@ void passive_scan_free(struct passive_scan *s) {
 	if (!s)
 		return;
 	enter_state(s, SCAN_OFF);
+	sd_event_source_disable_unref(s->pause);
 	free(s);
 }
 

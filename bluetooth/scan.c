@@ -203,11 +203,15 @@ struct added {
 	struct device *device;
 };
 
-static void visit_added(void *context, const char *path, const char *interface, sd_bus_message *properties) {
+static int visit_added(void *context, const char *path, const char *interface, sd_bus_message *properties) {
 	struct added *added = context;
 	struct report report;
-	if (strcmp(interface, BLUEZ_DEVICE) == 0 && is_ours(added->scan, path) && read_report(properties, &report) >= 0)
+	if (strcmp(interface, BLUEZ_DEVICE) != 0 || !is_ours(added->scan, path))
+		return 0;
+	int r = read_report(properties, &report);
+	if (r >= 0)
 		added->device = learn_device(added->scan, path, &report);
+	return r;
 }
 
 static int on_added(sd_bus_message *message, void *context, sd_bus_error *error) {
@@ -221,8 +225,9 @@ static int on_added(sd_bus_message *message, void *context, sd_bus_error *error)
 static int on_removed(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)error;
 	struct scan *s = context;
-	const char *path = bluez_removed(message, BLUEZ_DEVICE);
-	struct device *device = path ? find_device(s, path) : NULL;
+	const char *path;
+	/* One that stays in the table makes room for others, the longest unheard first. */
+	struct device *device = bluez_removed(message, BLUEZ_DEVICE, &path) >= 0 && path ? find_device(s, path) : NULL;
 	if (device)
 		*device = (struct device){ 0 };
 	return 0;
@@ -364,15 +369,10 @@ static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {
 	return 0;
 }
 
-static int set_timer(struct scan *s, uint64_t us) {
-	return sd_event_add_time_relative(sd_bus_get_event(adapter_bus(s->adapter)), &s->timer, CLOCK_BOOTTIME, us, 0, on_timer,
-	                                  s);
-}
-
-static int start_round(struct scan *s) {
+static void start_round(struct scan *s) {
 	uint64_t us = s->round_us ? s->round_us : ROUND_FIRST_US;
 	s->round_us = us * 2 < ROUND_LARGEST_US ? us * 2 : ROUND_LARGEST_US;
-	return set_timer(s, us);
+	bluez_timer_start(s->timer, us);
 }
 
 /* What bluetoothd does for us in this state; it counts us as scanning from the call on. */
@@ -393,7 +393,7 @@ static bool is_discovering(const struct scan *s) {
 static void enter_state(struct scan *s, enum scan_state state) {
 	bool discovering = is_discovering(s);
 	s->call = sd_bus_slot_unref(s->call);
-	s->timer = sd_event_source_disable_unref(s->timer);
+	bluez_timer_stop(s->timer);
 	s->state = state;
 	int r = 0;
 	switch (state) {
@@ -404,7 +404,7 @@ static void enter_state(struct scan *s, enum scan_state state) {
 		if (discovering)
 			(void)stop_discovery(s, NULL);
 		if (state == SCAN_PAUSING)
-			r = set_timer(s, backoff_next(&s->backoff));
+			bluez_timer_start(s->timer, backoff_next(&s->backoff));
 		break;
 	case SCAN_FILTERING:
 		r = set_filter(s);
@@ -415,7 +415,7 @@ static void enter_state(struct scan *s, enum scan_state state) {
 	case SCAN_ACTIVE:
 		backoff_reset(&s->backoff);
 		s->told_failed = false;
-		r = start_round(s);
+		start_round(s);
 		break;
 	case SCAN_RENEWING:
 		r = stop_discovery(s, on_stopped);
@@ -423,8 +423,7 @@ static void enter_state(struct scan *s, enum scan_state state) {
 	}
 	if (r < 0) {
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot scan: %s", strerror(-r));
-		if (state != SCAN_PAUSING)
-			enter_state(s, SCAN_PAUSING);
+		enter_state(s, SCAN_PAUSING);
 	}
 }
 
@@ -477,7 +476,9 @@ int scan_new(struct scan **ret, struct adapter *adapter, const struct scan_callb
 	if (!s)
 		return -ENOMEM;
 	*s = (struct scan){ .state = SCAN_OFF, .adapter = adapter, .callbacks = callbacks, .context = context };
-	int r = watch_devices(s);
+	int r = bluez_timer_new(adapter_bus(adapter), &s->timer, on_timer, s);
+	if (r >= 0)
+		r = watch_devices(s);
 	if (r < 0) {
 		scan_free(s);
 		return r;
@@ -495,6 +496,7 @@ void scan_free(struct scan *s) {
 	sd_bus_slot_unref(s->removed_match);
 	sd_bus_slot_unref(s->device_match);
 	sd_bus_slot_unref(s->adapter_match);
+	sd_event_source_disable_unref(s->timer);
 	free(s);
 }
 

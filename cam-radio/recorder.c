@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -23,11 +24,14 @@
 /* A tag is durable only after an fsync, which takes seconds on a card that is busy recording. The companion's own deadline is
  * shorter and answers it earlier. */
 #define CALL_US (20 * SECOND_US)
+/* An answer that could not be asked for, or not be read, is asked for again after this. */
+#define REFRESH_AGAIN_US SECOND_US
 
 struct recorder {
 	sd_bus *bus;
 	char name[BUS_NAME_LIMIT + 1];
 	sd_bus_slot *owner_match, *properties_match, *recording_match, *refresh;
+	sd_event_source *again; /* the next refresh */
 	lanyard_RecorderState state;
 	char current_id[sizeof(((lanyard_Recording *)NULL)->id)];
 	uint64_t free_bytes;
@@ -121,14 +125,29 @@ static void tell_change(struct recorder *r, const struct told *before) {
 		r->callbacks->changed(r->context);
 }
 
+static void refresh_later(struct recorder *r) {
+	(void)sd_event_source_set_time_relative(r->again, REFRESH_AGAIN_US);
+	(void)sd_event_source_set_enabled(r->again, SD_EVENT_ONESHOT);
+}
+
+static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source, (void)time_us;
+	recorder_refresh(context);
+	return 0;
+}
+
 static int on_properties(sd_bus_message *answer, void *context, sd_bus_error *error) {
 	(void)error;
 	struct recorder *r = context;
 	struct told before = told_now(r);
 	r->refresh = sd_bus_slot_unref(r->refresh);
 	int result = sd_bus_message_is_method_error(answer, NULL) ? -EIO : take_properties(r, answer);
-	if (result < 0)
+	if (result < 0) {
 		state_unknown(r);
+		/* Whose name nobody has is heard of when somebody has it. */
+		if (recorder_reason(sd_bus_message_get_error(answer)) != REASON_RECORDER_GONE)
+			refresh_later(r);
+	}
 	tell_change(r, &before);
 	return 0;
 }
@@ -150,8 +169,10 @@ void recorder_refresh(struct recorder *r) {
 		result = sd_bus_message_append(call, "s", INTERFACE);
 	if (result >= 0)
 		result = sd_bus_call_async(r->bus, &r->refresh, call, on_properties, r, CALL_US);
-	if (result < 0)
-		log_line(LOG_LEVEL_WARNING, "recorder", "its state was not asked for: %s", strerror(-result));
+	if (result < 0) {
+		log_line(LOG_LEVEL_WARNING, "recorder", "its state was not asked for: %s; tried again", strerror(-result));
+		refresh_later(r);
+	}
 	sd_bus_message_unref(call);
 }
 
@@ -160,10 +181,16 @@ static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_
 	struct recorder *r = context;
 	struct told before = told_now(r);
 	const char *interface;
-	if (sd_bus_message_read(message, "s", &interface) < 0 || strcmp(interface, INTERFACE) != 0)
+	int result = sd_bus_message_read(message, "s", &interface);
+	if (result > 0 && strcmp(interface, INTERFACE) != 0)
 		return 0;
-	if (take_properties(r, message) < 0)
-		log_line(LOG_LEVEL_WARNING, "recorder", "a change of its properties is malformed");
+	if (result > 0)
+		result = take_properties(r, message);
+	if (result < 0) {
+		log_line(LOG_LEVEL_WARNING, "recorder", "a change of its properties cannot be read: %s; they are asked for",
+		         strerror(-result));
+		recorder_refresh(r);
+	}
 	tell_change(r, &before);
 	return 0;
 }
@@ -181,11 +208,11 @@ static int on_recording_changed(sd_bus_message *message, void *context, sd_bus_e
 static int on_owner_changed(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)error;
 	struct recorder *r = context;
-	const char *name, *old, *new;
-	if (sd_bus_message_read(message, "sss", &name, &old, &new) < 0)
-		return 0;
+	const char *name, *old, *new = "";
+	int result = sd_bus_message_read(message, "sss", &name, &old, &new);
 	r->refresh = sd_bus_slot_unref(r->refresh); /* an answer of the one before */
-	if (*new) {
+	/* Whoever has the name answers, and nobody's answer is an error, also after a change that cannot be read. */
+	if (result < 0 || *new) {
 		recorder_refresh(r);
 		return 0;
 	}
@@ -222,7 +249,13 @@ int recorder_new(struct recorder **ret, sd_bus *bus, const char *instance, const
 	*r = (struct recorder){ .bus = sd_bus_ref(bus), .callbacks = callbacks, .context = context };
 	int length = instance ? snprintf(r->name, sizeof(r->name), BUS_NAME ".%s", instance)
 	                      : snprintf(r->name, sizeof(r->name), BUS_NAME);
-	int result = length < (int)sizeof(r->name) ? watch(r) : -ENAMETOOLONG;
+	int result = length < (int)sizeof(r->name) ? 0 : -ENAMETOOLONG;
+	if (result >= 0)
+		result = sd_event_add_time(sd_bus_get_event(bus), &r->again, CLOCK_BOOTTIME, UINT64_MAX, 0, on_again, r);
+	if (result >= 0)
+		result = sd_event_source_set_enabled(r->again, SD_EVENT_OFF);
+	if (result >= 0)
+		result = watch(r);
 	if (result < 0) {
 		recorder_free(r);
 		return result;
@@ -239,6 +272,7 @@ void recorder_free(struct recorder *r) {
 	sd_bus_slot_unref(r->properties_match);
 	sd_bus_slot_unref(r->recording_match);
 	sd_bus_slot_unref(r->refresh);
+	sd_event_source_disable_unref(r->again);
 	sd_bus_unref(r->bus);
 	free(r);
 }

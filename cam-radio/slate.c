@@ -26,6 +26,9 @@ struct slate {
 	uint8_t key[ADVERT_KEY_SIZE], seed[ED25519_SEED_SIZE];
 	struct slate_book *book; /* NULL while it cannot be opened */
 	struct slate_table table;
+	/* Beginnings and ends of recordings that the disk has not taken yet. */
+	struct slate_entry pending[SLATE_BATCH];
+	size_t pending_count;
 	struct deadline *deadline;
 	bool logged_failure;
 	char recording[2 * SLATE_ID_SIZE + 1];
@@ -51,11 +54,13 @@ static int open_book(struct slate *s) {
 	return s->book ? 0 : slate_book_open(&s->book, &config);
 }
 
-static int append(struct slate *s, struct slate_entry *entries, size_t count) {
+static bool clock_is_trusted(const struct slate *s) {
 	bool trusted;
 	(void)s->config.clock(&trusted);
-	for (size_t i = 0; i < count; i++)
-		entries[i].clock_trusted = trusted || s->config.settings->clock_trusted;
+	return trusted || s->config.settings->clock_trusted;
+}
+
+static int append(struct slate *s, const struct slate_entry *entries, size_t count) {
 	int r = open_book(s);
 	if (r == 0)
 		r = slate_book_append(s->book, entries, count);
@@ -65,7 +70,7 @@ static int append(struct slate *s, struct slate_entry *entries, size_t count) {
 	return r;
 }
 
-/* Writes sightings that are due, or all. 0 or a negative errno: they are written another time. */
+/* Sightings that are due, or all. 0 or a negative errno: they are written another time. */
 static int write_sightings(struct slate *s, bool all) {
 	struct slate_sighting due[SLATE_BATCH];
 	struct slate_entry entries[SLATE_BATCH];
@@ -75,7 +80,9 @@ static int write_sightings(struct slate *s, bool all) {
 		uint64_t now_us = loop_now_us(s->event);
 		count = slate_table_due(&s->table, now_us, all, due, SLATE_BATCH);
 		for (size_t i = 0; i < count; i++)
-			entries[i] = (struct slate_entry){ .kind = SLATE_SIGHTING, .sighting = due[i] };
+			entries[i] = (struct slate_entry){ .kind = SLATE_SIGHTING,
+				                           .clock_trusted = clock_is_trusted(s),
+				                           .sighting = due[i] };
 		r = count > 0 ? append(s, entries, count) : 0;
 		if (r == 0)
 			slate_table_written(&s->table, now_us, all, count);
@@ -83,21 +90,44 @@ static int write_sightings(struct slate *s, bool all) {
 	return r;
 }
 
+static int write_pending(struct slate *s) {
+	int r = s->pending_count > 0 ? append(s, s->pending, s->pending_count) : 0;
+	if (r == 0)
+		s->pending_count = 0;
+	return r;
+}
+
+/* 0 or a negative errno: what is not written is kept for another time. */
+static int write_due(struct slate *s, bool all) {
+	int r = write_pending(s);
+	return r < 0 ? r : write_sightings(s, all);
+}
+
 static void arm(struct slate *s, uint64_t least_us) {
-	uint64_t due_us = slate_table_deadline_us(&s->table), earliest_us = loop_now_us(s->event) + least_us;
+	uint64_t due_us = s->pending_count > 0 ? 0 : slate_table_deadline_us(&s->table);
+	uint64_t earliest_us = loop_now_us(s->event) + least_us;
 	deadline_set(s->deadline, due_us == UINT64_MAX || due_us > earliest_us ? due_us : earliest_us);
 }
 
 static void on_deadline(void *context, uint64_t now_us) {
 	(void)now_us;
 	struct slate *s = context;
-	arm(s, write_sightings(s, false) < 0 ? RETRY_US : GATHER_US);
+	arm(s, write_due(s, false) < 0 ? RETRY_US : GATHER_US);
 }
 
-static void write_recording(struct slate *s, enum slate_kind kind) {
-	struct slate_entry entry = { .kind = kind, .time_us = clock_us() };
-	if (hex_decode(entry.recording_id, sizeof(entry.recording_id), s->recording) == 0)
-		(void)append(s, &entry, 1); /* told; the recording itself is not held up by it */
+/* The recording itself is not held up by a disk that refuses, and the entry is not lost by it. */
+static void note_recording(struct slate *s, enum slate_kind kind) {
+	struct slate_entry entry = { .kind = kind, .clock_trusted = clock_is_trusted(s), .time_us = clock_us() };
+	if (hex_decode(entry.recording_id, sizeof(entry.recording_id), s->recording) < 0)
+		return;
+	if (s->pending_count == ELEMENTS(s->pending)) {
+		log_line(LOG_LEVEL_ERROR, "slate", "too much waits for the disk: the log will not have that %s %s", s->recording,
+		         kind == SLATE_RECORDING_BEGAN ? "began" : "ended");
+		return;
+	}
+	s->pending[s->pending_count++] = entry;
+	if (write_pending(s) < 0)
+		arm(s, RETRY_US);
 }
 
 /* --- what happens --- */
@@ -106,12 +136,12 @@ void slate_set_recording(struct slate *s, const char *id) {
 	if (!s->enabled || strcmp(s->recording, id) == 0 || strlen(id) >= sizeof(s->recording))
 		return;
 	if (*s->recording) {
-		(void)write_sightings(s, true);
-		write_recording(s, SLATE_RECORDING_ENDED);
+		(void)write_due(s, true);
+		note_recording(s, SLATE_RECORDING_ENDED);
 	}
 	strcpy(s->recording, id);
 	if (*s->recording)
-		write_recording(s, SLATE_RECORDING_BEGAN);
+		note_recording(s, SLATE_RECORDING_BEGAN);
 }
 
 bool slate_is_on(const struct slate *s) {
@@ -143,7 +173,7 @@ int slate_head(struct slate *s, struct slate_head *ret) {
 	struct slate_head head;
 	if (!s || !s->enabled)
 		return -ENOENT;
-	int r = write_sightings(s, true);
+	int r = write_due(s, true);
 	if (r == 0)
 		r = open_book(s);
 	if (r < 0)
@@ -204,8 +234,8 @@ int slate_new(struct slate **ret, sd_event *event, const struct slate_config *co
 void slate_free(struct slate *s) {
 	if (!s)
 		return;
-	if (s->deadline && s->book)
-		(void)write_sightings(s, true);
+	if (s->deadline && (s->book || s->pending_count > 0))
+		(void)write_due(s, true);
 	slate_book_free(s->book);
 	deadline_free(s->deadline);
 	wipe(s, sizeof(*s));

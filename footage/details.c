@@ -1,5 +1,6 @@
 /* Details of recordings: positions, what started and stopped them. They come often and none of them is worth a write of its own,
- * so those of one recording gather in memory and are written together. */
+ * so those of one recording gather in memory and are written together. Those of others are there only while the disk refuses
+ * them. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,11 @@
 #include "footage/sealed.h"
 #include "footage/store_state.h"
 
+/* More recordings than that do not begin while a disk refuses every write. */
+#define HELD_LIMIT 4
+
 struct store_details {
+	struct store_details *next;
 	char id[RECORDING_ID_TEXT];
 	bool changed; /* since they were written last */
 	size_t length;
@@ -18,7 +23,34 @@ struct store_details {
 };
 
 void store_details_free(struct store_details *details) {
-	free(details);
+	while (details) {
+		struct store_details *next = details->next;
+		free(details);
+		details = next;
+	}
+}
+
+static struct store_details *find_held(const struct store *s, const char *id) {
+	struct store_details *held = s->details;
+	while (held && strcmp(held->id, id) != 0)
+		held = held->next;
+	return held;
+}
+
+/* How many are left: what is not on disk. */
+static size_t drop_written(struct store *s) {
+	size_t left = 0;
+	for (struct store_details **at = &s->details; *at;) {
+		struct store_details *held = *at;
+		if (held->changed) {
+			at = &held->next;
+			left++;
+		} else {
+			*at = held->next;
+			free(held);
+		}
+	}
+	return left;
 }
 
 /* *ret_length is 0 when there are none. */
@@ -37,11 +69,12 @@ static int load(const struct store *s, const char *id, uint8_t bytes[DETAILS_SIZ
 }
 
 /* Those of that recording, in memory. */
-static int select_recording(struct store *s, const char *id) {
-	if (s->details && strcmp(s->details->id, id) == 0)
+static int select_recording(struct store *s, const char *id, struct store_details **ret) {
+	*ret = find_held(s, id);
+	if (*ret)
 		return 0;
 	int result = store_sync_details(s);
-	if (result < 0)
+	if (drop_written(s) == HELD_LIMIT)
 		return result;
 	struct store_details *details = malloc(sizeof(*details));
 	if (!details)
@@ -58,8 +91,9 @@ static int select_recording(struct store *s, const char *id) {
 		free(details);
 		return result;
 	}
-	free(s->details);
+	details->next = s->details;
 	s->details = details;
+	*ret = details;
 	return 0;
 }
 
@@ -80,25 +114,23 @@ int store_add_detail(struct store *s, const char *id, uint64_t now_us, const cha
 		return -EINVAL;
 	if (!s->layer)
 		return -EROFS;
-	int result = select_recording(s, id);
+	struct store_details *details;
+	int result = select_recording(s, id, &details);
 	if (result < 0)
 		return result;
-	struct writer w = writer_over(s->details->bytes, sizeof(s->details->bytes));
-	writer_reserve(&w, s->details->length);
+	struct writer w = writer_over(details->bytes, sizeof(details->bytes));
+	writer_reserve(&w, details->length);
 	detail_write(&w, &detail);
 	if (w.failed)
 		return -EFBIG;
-	s->details->length = writer_length(&w);
-	s->details->changed = true;
+	details->length = writer_length(&w);
+	details->changed = true;
 	return 0;
 }
 
-int store_sync_details(struct store *s) {
+static int write_held(struct store *s, struct store_details *details) {
 	uint8_t binary[RECORDING_ID_SIZE];
 	char name[STORE_NAME_CAPACITY];
-	struct store_details *details = s->details;
-	if (!details || !details->changed)
-		return 0;
 	int result = hex_decode(binary, sizeof(binary), details->id);
 	if (result == 0)
 		result = sealed_write(s->layer, s->folder, store_file_name(name, details->id, DETAILS_SUFFIX), s->keystore,
@@ -106,6 +138,16 @@ int store_sync_details(struct store *s) {
 	if (result == 0)
 		details->changed = false;
 	return result;
+}
+
+int store_sync_details(struct store *s) {
+	int first = 0;
+	for (struct store_details *held = s->details; held; held = held->next) {
+		int result = held->changed ? write_held(s, held) : 0;
+		if (first == 0)
+			first = result;
+	}
+	return first;
 }
 
 static int parse(const uint8_t *bytes, size_t length, struct recording_detail **ret, size_t *ret_count) {
@@ -135,8 +177,9 @@ static int parse(const uint8_t *bytes, size_t length, struct recording_detail **
 int store_get_details(const struct store *s, const char *id, struct recording_detail **ret, size_t *ret_count) {
 	if (!store_find(s, id))
 		return -ENOENT;
-	if (s->details && strcmp(s->details->id, id) == 0)
-		return parse(s->details->bytes, s->details->length, ret, ret_count);
+	const struct store_details *held = find_held(s, id);
+	if (held)
+		return parse(held->bytes, held->length, ret, ret_count);
 	uint8_t *bytes = malloc(DETAILS_SIZE_LIMIT);
 	size_t length = 0;
 	int result = bytes ? load(s, id, bytes, &length) : -ENOMEM;

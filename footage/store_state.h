@@ -21,7 +21,7 @@ struct store {
 	struct recording *recordings; /* newest first */
 	size_t count, capacity;
 	size_t strangers;              /* recordings that another storage key made */
-	struct store_details *details; /* not yet on disk */
+	struct store_details *details; /* of the recording noted about last, and what is not yet on disk */
 };
 
 /* ID and suffix, into `out`. */
@@ -36,5 +36,5 @@ void store_set_aside(struct store *store, const char *id, const char *suffix);
 /* The tag history's plaintext on the heap, because most recordings have none and the longest is large. 0, -ENOENT, -EBADMSG
  * (damaged), -EKEYREJECTED, or another negative errno. */
 int store_load_tags(const struct store *store, const char *id, uint8_t **ret, size_t *ret_length);
-/* Frees what is pending; it is not written. */
+/* Frees what is pending; it is not written. NULL is allowed. */
 void store_details_free(struct store_details *details);

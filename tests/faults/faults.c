@@ -15,63 +15,25 @@
 #include "footage/container.h"
 #include "footage/keystore.h"
 #include "footage/store.h"
+#include "tests/faults/inject.h"
 #include "tests/faults/scene.h"
 
 #include <sanitizer/lsan_interface.h>
 
-/* --- the faults (linked with --wrap) --- */
+/* --- the faults that only these scenarios meet (linked with --wrap) --- */
 
-static unsigned calls, fail_at; /* fail_at: 0 for none */
-static const char *failed;      /* what did */
-static const char *scenario_name = "-";
-
-static bool fails(const char *what) {
-	if (fail_at == 0 || ++calls != fail_at)
-		return false;
-	failed = what;
-	return true;
-}
-
-void scene_broken(const char *file, int line, const char *what) {
-	fprintf(stderr, "faults: %s, fault %u (%s): %s:%d: broken: %s\n", scenario_name, fail_at, failed ? failed : "none yet",
-	        file, line, what);
-	abort();
-}
-
-/* How each one fails: as its manual says it may. */
-#define WRAP(type, name, parameters, arguments, failure) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters { \
-		if (!fails(#name)) \
-			return __real_##name arguments; \
-		failure; \
-	}
-#define FAILS_WITH(number) \
-	errno = (number); \
-	return -1
-
-WRAP(void *, malloc, (size_t size), (size), return NULL)
-WRAP(void *, calloc, (size_t count, size_t size), (count, size), return NULL)
-WRAP(void *, realloc, (void *old, size_t size), (old, size), return NULL)
 WRAP(void *, sodium_malloc, (size_t size), (size), return NULL)
 WRAP(ssize_t, write, (int file, const void *bytes, size_t length), (file, bytes, length), FAILS_WITH(ENOSPC))
 WRAP(ssize_t, read, (int file, void *bytes, size_t length), (file, bytes, length), FAILS_WITH(EIO))
 WRAP(ssize_t, pread, (int file, void *bytes, size_t length, off_t offset), (file, bytes, length, offset), FAILS_WITH(EIO))
 WRAP(int, fsync, (int file), (file), FAILS_WITH(EIO))
-WRAP(int, renameat, (int from, const char *old, int to, const char *fresh), (from, old, to, fresh), FAILS_WITH(EIO))
+WRAP(int, renameat, (int from, const char *old_name, int to, const char *name), (from, old_name, to, name), FAILS_WITH(EIO))
 WRAP(int, unlinkat, (int folder, const char *name, int flags), (folder, name, flags), FAILS_WITH(EIO))
 WRAP(ssize_t, sendmsg, (int file, const struct msghdr *message, int flags), (file, message, flags), FAILS_WITH(ECONNRESET))
 WRAP(ssize_t, recvmsg, (int file, struct msghdr *message, int flags), (file, message, flags), FAILS_WITH(ECONNRESET))
 WRAP(int, sd_event_add_io,
      (sd_event * event, sd_event_source **ret, int file, uint32_t events, sd_event_io_handler_t callback, void *context),
      (event, ret, file, events, callback, context), return -ENOMEM)
-WRAP(int, sd_event_add_time,
-     (sd_event * event, sd_event_source **ret, clockid_t clock, uint64_t usec, uint64_t accuracy,
-      sd_event_time_handler_t callback, void *context),
-     (event, ret, clock, usec, accuracy, callback, context), return -ENOMEM)
-WRAP(int, sd_event_add_defer, (sd_event * event, sd_event_source **ret, sd_event_handler_t callback, void *context),
-     (event, ret, callback, context), return -ENOMEM)
 
 int __real_openat(int folder, const char *name, int flags, ...);
 int __wrap_openat(int folder, const char *name, int flags, ...);
@@ -80,19 +42,9 @@ int __wrap_openat(int folder, const char *name, int flags, ...) {
 	va_start(arguments, flags);
 	unsigned mode = va_arg(arguments, unsigned);
 	va_end(arguments);
-	if (!fails("openat"))
+	if (!inject_fails("openat"))
 		return __real_openat(folder, name, flags, mode);
 	FAILS_WITH(EMFILE);
-}
-
-static unsigned open_files(void) {
-	unsigned count = 0;
-	DIR *entries = opendir("/proc/self/fd");
-	MUST(entries != NULL);
-	while (readdir(entries))
-		count++;
-	closedir(entries);
-	return count;
 }
 
 /* --- pairing, session, handover --- */
@@ -123,7 +75,7 @@ static bool open_or_give_up(struct scene *scene) {
 }
 
 static void after_faults(struct scene *scene) {
-	fail_at = 0;
+	injection.fail_at = 0;
 	if (scene->links)
 		check_one_companion(scene); /* as it goes on */
 	scene_close(scene);
@@ -133,32 +85,32 @@ static void after_faults(struct scene *scene) {
 
 static bool pairing_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_pair(scene, &fresh) == REASON_OK;
-	unsigned number = fail_at;
+	unsigned number = injection.fail_at;
 	after_faults(scene);
 	/* Without a fault it succeeds. */
-	if (calls < number)
+	if (injection.calls < number)
 		MUST(good);
 	return good;
 }
 
 static bool session_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_session(scene, &old) == REASON_OK && scene_session(scene, &old) == REASON_OK;
-	unsigned number = fail_at;
+	unsigned number = injection.fail_at;
 	after_faults(scene);
-	if (calls < number)
+	if (injection.calls < number)
 		MUST(good);
 	return good;
 }
 
 static bool handover_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_handover(scene, &old) == REASON_OK;
-	unsigned number = fail_at;
-	fail_at = 0;
+	unsigned number = injection.fail_at;
+	injection.fail_at = 0;
 	if (scene->handover)
 		MUST(scene_handover(scene, &old) == REASON_OK); /* the next one works */
-	fail_at = number;
+	injection.fail_at = number;
 	after_faults(scene);
-	if (calls < number)
+	if (injection.calls < number)
 		MUST(good);
 	return good;
 }
@@ -167,12 +119,12 @@ static bool handover_scenario(struct scene *scene) {
 
 static const struct recording_tag tag = { .category = "Traffic stop", .case_number = "2026-1", .note = "a note" };
 
-/* A recording with tag and detail, in a store that was opened. Whatever fails, the store opens afterwards and all that it lists
- * can be read. */
+/* A recording with tag and detail, in a store that was opened. Whatever fails, the store opens afterwards, all that it lists can
+ * be read, and nothing that was noted is missing; what fails beside the recording does not end it. */
 static bool footage_scenario(struct scene *scene) {
 	static const uint8_t operation[TAG_OPERATION_SIZE] = { 1 };
 	static uint8_t bytes[100000];
-	unsigned number = fail_at;
+	unsigned number = injection.fail_at;
 	struct keystore *keystore = NULL;
 	struct store *store = NULL;
 	struct container_writer *writer = NULL;
@@ -180,31 +132,38 @@ static bool footage_scenario(struct scene *scene) {
 	uint32_t revision;
 	uint64_t time_us;
 	uint8_t hash[SHA256_SIZE] = { 0 };
-	fail_at = 0;
+	injection.fail_at = 0;
 	int folder = folder_open(scene->folder);
 	MUST(folder >= 0);
-	fail_at = number;
-	bool began = false, finished = false, tagged = false;
+	injection.fail_at = number;
+	bool began = false, finished = false, tagged = false, noted = false;
 	if (keystore_open_file(&keystore, file_layer_system(), folder, "storage.key", random_system()) == 0 &&
 	    store_open(&store, file_layer_system(), folder, keystore, random_system()) == 0) {
 		began = store_begin(store, 1, "manual", id, &writer) == 0;
 		if (began) {
-			bool whole = container_writer_append(writer, bytes, sizeof(bytes)) == 0 &&
-			             container_writer_finish(writer) == 0;
+			bool whole = container_writer_append(writer, bytes, sizeof(bytes) / 2) == 0;
+			const char *failed_before = injection.failed;
+			tagged = store_set_tag(store, id, operation, &tag, 7, &revision, &time_us) == 0;
+			noted = store_add_detail(store, id, 8, "source", "button") == 0;
+			(void)store_sync_details(store);
+			(void)store_set_thumbnail(store, id, bytes, 1000);
+			bool beside = injection.failed != failed_before;
+			whole = whole && container_writer_append(writer, bytes, sizeof(bytes) / 2) == 0 &&
+			        container_writer_finish(writer) == 0;
 			if (whole)
 				container_writer_hash(writer, hash);
 			container_writer_free(writer);
 			finished = store_finish(store, id, whole ? RECORDING_STATE_COMPLETE : RECORDING_STATE_CUT_SHORT, 1000,
 			                        whole ? sizeof(bytes) : 0, hash) == 0 &&
 			           whole;
-			tagged = store_set_tag(store, id, operation, &tag, 7, &revision, &time_us) == 0;
-			(void)store_add_detail(store, id, 8, "source", "button");
-			(void)store_sync_details(store);
+			MUST(finished || !beside);
 		}
 	}
+	injection.fail_at = 0;
+	if (store)
+		MUST(store_sync_details(store) == 0);
 	store_free(store);
 	keystore_free(keystore);
-	fail_at = 0;
 
 	MUST(keystore_open_file(&keystore, file_layer_system(), folder, "storage.key", random_system()) == 0);
 	MUST(store_open(&store, file_layer_system(), folder, keystore, random_system()) == 0);
@@ -214,7 +173,8 @@ static bool footage_scenario(struct scene *scene) {
 	for (size_t i = 0; i < count; i++) {
 		struct container_reader *reader;
 		struct tag_entry *tags = NULL;
-		size_t tag_count = 0;
+		struct recording_detail *details = NULL;
+		size_t tag_count = 0, detail_count = 0;
 		MUST(list[i].state != RECORDING_STATE_ACTIVE);
 		if (finished) {
 			MUST(store_read(store, list[i].id, &reader) == 0);
@@ -225,13 +185,15 @@ static bool footage_scenario(struct scene *scene) {
 		MUST(tag_count <= 1 && (!tagged || tag_count == 1));
 		MUST(tag_count == 0 || strcmp(tags[0].tag.note, tag.note) == 0);
 		free(tags);
+		MUST(store_get_details(store, list[i].id, &details, &detail_count) == 0 && detail_count == noted);
+		free(details);
 	}
 	store_free(store);
 	keystore_free(keystore);
 	close(folder);
-	if (calls < number)
-		MUST(began && finished && tagged);
-	return began && finished && tagged;
+	if (injection.calls < number)
+		MUST(began && finished && tagged && noted);
+	return began && finished && tagged && noted;
 }
 
 static const struct scenario {
@@ -247,29 +209,29 @@ static const struct scenario {
 
 static void run_scenario(const struct scenario *scenario, unsigned every) {
 	unsigned good = 0, runs = 0, number = 1;
-	scenario_name = scenario->name;
+	injection.scene = scenario->name;
 	for (bool more = true; more; number += every) {
 		struct scene scene = { .event = NULL };
-		fail_at = 0;
-		failed = NULL;
+		injection.fail_at = 0;
+		injection.failed = NULL;
 		scene_folder(&scene, scenario->name);
-		unsigned files = open_files();
+		unsigned files = inject_open_files();
 		if (scenario->paired)
 			prepare(&scene);
-		calls = 0;
-		fail_at = number;
+		injection.calls = 0;
+		injection.fail_at = number;
 		good += scenario->run(&scene);
 		runs++;
-		more = failed != NULL;
-		fail_at = 0;
+		more = injection.failed != NULL;
+		injection.fail_at = 0;
 		scene_close(&scene);
 		scene_folder_remove(&scene);
-		fail_at = number;
-		MUST(open_files() == files);
-		fail_at = 0;
+		injection.fail_at = number;
+		MUST(inject_open_files() == files);
+		injection.fail_at = 0;
 	}
 	if (__lsan_do_recoverable_leak_check() != 0)
-		scene_broken(__FILE__, __LINE__, "no leak");
+		must_broken(__FILE__, __LINE__, "no leak");
 	printf("%s: %u faults, each alone: %u got past it, %u said why not\n", scenario->name, runs - 1, good - 1, runs - good);
 	MUST(runs > 10 / every);
 }

@@ -13,15 +13,8 @@
 #include "cam-radio/keyring.h"
 #include "cam-radio/links.h"
 #include "pairing/record.h"
+#include "tests/faults/must.h"
 #include "wire/wire.h"
-
-/* What must hold whatever fails. The process ends with a line that says what, and which fault was injected. */
-void scene_broken(const char *file, int line, const char *what) __attribute__((noreturn));
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-			scene_broken(__FILE__, __LINE__, #condition); \
-	} while (false)
 
 struct scene_companion {
 	struct static_keys keys;

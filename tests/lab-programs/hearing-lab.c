@@ -182,10 +182,11 @@ static void read_device(struct hearing *h, sd_bus_message *properties) {
 	(void)bluez_read_properties(properties, table, ELEMENTS(table));
 }
 
-static void visit_added(void *context, const char *path, const char *interface, sd_bus_message *properties) {
+static int visit_added(void *context, const char *path, const char *interface, sd_bus_message *properties) {
 	(void)path;
 	if (strcmp(interface, BLUEZ_DEVICE) == 0)
 		read_device(context, properties);
+	return 0;
 }
 
 static int on_added(sd_bus_message *message, void *context, sd_bus_error *error) {

@@ -27,7 +27,7 @@ struct sample {
 static struct sample samples[3 * (SAMPLES + 1)];
 static size_t sample_count;
 
-void scene_broken(const char *file, int line, const char *what) {
+void must_broken(const char *file, int line, const char *what) {
 	fprintf(stderr, "soak: %s:%d: broken: %s\n", file, line, what);
 	abort();
 }

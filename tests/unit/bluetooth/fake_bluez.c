@@ -140,7 +140,8 @@ static int on_advert_properties(sd_bus_message *answer, void *context, sd_bus_er
 	sd_bus_message *call = registration->call;
 	free(registration);
 	if (sd_bus_message_is_method_error(answer, NULL)) {
-		advert->used = false; /* unregistered again while it was read */
+		advert->used = false; /* unregistered again while it was read, or it cannot be read */
+		assert_true(sd_bus_reply_method_errorf(call, "org.bluez.Error.Failed", "Failed to parse advertisement.") >= 0);
 		sd_bus_message_unref(call);
 		return 0;
 	}

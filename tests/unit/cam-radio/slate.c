@@ -187,25 +187,31 @@ static void test_hears(void **state) {
 	assert_true(slate_head(slate, &head) < 0);
 	refuse_writes = 0;
 	assert_int_equal(slate_head(slate, &head), 0);
-	assert_int_equal(read_log(w, entries, 64, &reader), 2); /* that it ended could not be written */
+	assert_int_equal(read_log(w, entries, 64, &reader), 3); /* what the disk refused came later */
 	assert_int_equal(entries[0].kind, SLATE_RECORDING_BEGAN);
-	assert_int_equal(entries[1].kind, SLATE_SIGHTING);
-	assert_memory_equal(entries[1].sighting.call.identity, near.identity, SLATE_IDENTITY_SIZE);
-	assert_int_equal(entries[1].sighting.rssi, -50);
-	assert_true(entries[1].sighting.count >= 10);
-	assert_true(entries[1].sighting.last_us - entries[1].sighting.first_us >= 1000000);
-	assert_int_equal(head.entries, 2);
+	assert_int_equal(entries[1].kind, SLATE_RECORDING_ENDED);
+	assert_true(entries[1].clock_trusted && entries[1].time_us - entries[0].time_us >= 1200000);
+	assert_int_equal(entries[2].kind, SLATE_SIGHTING);
+	assert_memory_equal(entries[2].sighting.call.identity, near.identity, SLATE_IDENTITY_SIZE);
+	assert_int_equal(entries[2].sighting.rssi, -50);
+	assert_true(entries[2].sighting.count >= 10);
+	assert_true(entries[2].sighting.last_us - entries[2].sighting.first_us >= 1000000);
+	assert_int_equal(head.entries, 3);
 	slate_free(slate);
-	/* The log goes on; what is heard is written within seconds, by itself, and when the daemon ends. */
+	/* The log goes on; what is heard, or was refused, is written within seconds, by itself, and when the daemon ends. */
 	assert_int_equal(slate_new(&slate, w->event, &config), 0);
+	refuse_writes = 1;
 	slate_set_recording(slate, "ffeeddccbbaa99887766554433221100");
+	assert_int_equal(read_log(w, entries, 64, &reader), 3);
+	refuse_writes = 0;
 	hear_for(w, slate, &near, 1100000);
-	WAIT_FOR(w, 10, read_log(w, entries, 64, &reader) == 4);
-	assert_memory_equal(entries[3].sighting.call.identity, near.identity, SLATE_IDENTITY_SIZE);
+	WAIT_FOR(w, 10, read_log(w, entries, 64, &reader) == 5);
+	assert_int_equal(entries[3].kind, SLATE_RECORDING_BEGAN);
+	assert_memory_equal(entries[4].sighting.call.identity, near.identity, SLATE_IDENTITY_SIZE);
 	hear_for(w, slate, &idle, 1100000);
 	slate_free(slate);
-	assert_int_equal(read_log(w, entries, 64, &reader), 5);
-	assert_memory_equal(entries[4].sighting.call.identity, idle.identity, SLATE_IDENTITY_SIZE);
+	assert_int_equal(read_log(w, entries, 64, &reader), 6);
+	assert_memory_equal(entries[5].sighting.call.identity, idle.identity, SLATE_IDENTITY_SIZE);
 	close(config.folder);
 }
 

@@ -232,6 +232,87 @@ static void test_lost_bus(void **state) {
 	WAIT_FOR(daemon_is(&d, id, "complete"));
 }
 
+static bool has_detail(const struct recording_detail *details, size_t count, const char *key, const char *value) {
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(details[i].key, key) == 0 && strcmp(details[i].value, value) == 0)
+			return true;
+	return false;
+}
+
+/* Each method, with what it does not take: the wrong type, more details than it has room for, what is no text. */
+static void ask_nonsense(const char *id) {
+	static const char *const members[] = {
+		"Start", "Stop", "List", "Get", "GetThumbnail", "SetTag", "AddDetails", "OpenRange"
+	};
+	sd_bus_message *message;
+	for (size_t i = 0; i < ELEMENTS(members); i++)
+		assert_true(sd_bus_call_method(d.bus, RECORDER_NAME, RECORDER_PATH, RECORDER_INTERFACE, members[i], NULL, NULL,
+		                               "a(v)", 1, "ay", 3, 1, 2, 3) < 0);
+	assert_true(sd_bus_call_method(d.bus, RECORDER_NAME, RECORDER_PATH, RECORDER_INTERFACE, "AddDetails", NULL, NULL,
+	                               "sa{sv}", id, 1, "Note", "ay", 3, 1, 2, 3) < 0);
+	assert_true(sd_bus_message_new_method_call(d.bus, &message, RECORDER_NAME, RECORDER_PATH, RECORDER_INTERFACE,
+	                                           "AddDetails") >= 0);
+	assert_true(sd_bus_message_append(message, "s", id) >= 0);
+	assert_true(sd_bus_message_open_container(message, 'a', "{sv}") >= 0);
+	for (size_t i = 0; i < 1000; i++)
+		assert_true(sd_bus_message_append(message, "{sv}", "Note", "s", "one of many") >= 0);
+	assert_true(sd_bus_message_close_container(message) >= 0);
+	assert_true(sd_bus_call(d.bus, message, 0, NULL, NULL) < 0);
+	sd_bus_message_unref(message);
+}
+
+/* Where a file of the recording belongs is a folder: the disk refuses it, and nothing else. */
+static void refuse_file(const char *id, const char *suffix, bool refuse) {
+	char name[64];
+	snprintf(name, sizeof(name), "%s%s", id, suffix);
+	if (refuse) {
+		unlink(daemon_path(&d, name));
+		assert_int_equal(mkdir(daemon_path(&d, name), 0700), 0);
+	} else {
+		assert_int_equal(rmdir(daemon_path(&d, name)), 0);
+	}
+}
+
+/* A recording goes on whatever is asked meanwhile, and whatever the disk refuses beside it. What was acknowledged is written as
+ * soon as it can be. */
+static void test_goes_on(void **state) {
+	(void)state;
+	char id[33];
+	uint32_t revision, before;
+	struct keystore *keystore;
+	struct store *store;
+	struct recording_detail *details;
+	size_t count;
+	assert_string_equal(daemon_call_start(&d, "manual", id), "");
+	ask_nonsense(id);
+	refuse_file(id, ".tags", true);
+	refuse_file(id, ".details", true);
+	assert_string_equal(daemon_call_set_tag(&d, id, 1, "refused", &revision), "Internal");
+	assert_string_equal(daemon_call_add_details(&d, id, "kept", 1), "");
+	assert_string_equal(daemon_call_add_details(&d, recorded, "of another", 1), "");
+	before = daemon_duration(&d, id);
+	WAIT_FOR(daemon_duration(&d, id) > before + 1000);
+	refuse_file(id, ".tags", false);
+	refuse_file(id, ".details", false);
+	assert_string_equal(daemon_call_set_tag(&d, id, 1, "taken", &revision), "");
+	assert_int_equal(revision, 1);
+	assert_string_equal(daemon_call_stop(&d), "");
+	WAIT_FOR(daemon_is(&d, id, "complete"));
+	int folder = folder_open(d.state);
+	assert_int_equal(keystore_open_file_to_read(&keystore, folder, "storage.key"), 0);
+	assert_int_equal(store_open_to_read(&store, folder, keystore), 0);
+	assert_int_equal(store_verify(store, id), 0);
+	assert_int_equal(store_get_details(store, id, &details, &count), 0);
+	assert_true(has_detail(details, count, "Who", "test"));
+	assert_true(has_detail(details, count, "Note", "kept"));
+	assert_true(has_detail(details, count, "EndedBecause", "manual"));
+	assert_false(has_detail(details, count, "Note", "one of many"));
+	free(details);
+	store_free(store);
+	keystore_free(keystore);
+	close(folder);
+}
+
 /* The recorder is killed in the middle of a recording, at a bit rate that takes five seconds for 64 KiB: after a restart the
  * recording is there, cut short, as long as it says, readable to its end, and can be tagged; what it lost is a matter of seconds.
  */
@@ -278,13 +359,6 @@ static void test_height(void **state) {
 	WAIT_FOR(daemon_state_is(&d, "buffering"));
 }
 
-static bool has_detail(const struct recording_detail *details, size_t count, const char *key, const char *value) {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(details[i].key, key) == 0 && strcmp(details[i].value, value) == 0)
-			return true;
-	return false;
-}
-
 /* SIGTERM in the middle of a recording ends it whole. Then the folder is read as the command line reads it. */
 static void test_ended_by_signal(void **state) {
 	(void)state;
@@ -304,7 +378,7 @@ static void test_ended_by_signal(void **state) {
 	assert_int_equal(keystore_open_file_to_read(&keystore, folder, "storage.key"), 0);
 	assert_int_equal(store_open_to_read(&store, folder, keystore), 0);
 	store_list(store, &count);
-	assert_int_equal(count, 5);
+	assert_int_equal(count, 6);
 	const struct recording *r = store_find(store, id);
 	assert_int_equal(r->state, RECORDING_STATE_COMPLETE);
 	assert_true(r->duration_ms >= 1000);
@@ -524,6 +598,7 @@ int main(void) {
 		cmocka_unit_test(test_preview),
 		cmocka_unit_test(test_pre_event),
 		cmocka_unit_test(test_lost_bus),
+		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_height),
 		cmocka_unit_test(test_ended_by_signal),

@@ -438,6 +438,40 @@ static void test_details(void **state) {
 	store_free(store);
 }
 
+/* A disk that refuses everything for a while, over the end of one recording and the beginning of the next: both histories are
+ * whole afterwards. */
+static void test_details_of_a_refusing_disk(void **state) {
+	(void)state;
+	char id[2][RECORDING_ID_TEXT];
+	struct recording_detail *details;
+	size_t count;
+	struct failing_layer layer;
+	wipe_recordings();
+	struct store *store = open_store();
+	record(store, 1, 10, id[0]);
+	record(store, 2, 10, id[1]);
+	store_free(store);
+	failing_start(&layer, 2, -EIO, false);
+	assert_int_equal(store_open(&store, &layer.layer, folder.folder, keystore, random_system()), 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(store_add_detail(store, id[i % 2], i, "EndedBecause", "x"), 0);
+	assert_int_equal(store_sync_details(store), -EIO);
+	assert_int_equal(store_get_details(store, id[0], &details, &count), 0);
+	assert_int_equal(count, 3);
+	free(details);
+	layer.layer = *file_layer_system();
+	assert_int_equal(store_sync_details(store), 0);
+	store_free(store);
+	store = open_store();
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(store_get_details(store, id[i], &details, &count), 0);
+		assert_int_equal(count, 3);
+		assert_int_equal(details[2].time_us, 4 + i);
+		free(details);
+	}
+	store_free(store);
+}
+
 /* A file of one kind, or of one recording, under the name of another does not pass for it. */
 static void test_swapped_files(void **state) {
 	(void)state;
@@ -477,6 +511,7 @@ int main(void) {
 		cmocka_unit_test(test_tag_history),
 		cmocka_unit_test(test_damaged_history_at_work),
 		cmocka_unit_test(test_details),
+		cmocka_unit_test(test_details_of_a_refusing_disk),
 		cmocka_unit_test(test_swapped_files),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -123,6 +123,20 @@ class Units(Folder):
         self.assertTrue(os.path.isdir(os.path.join(root, "var/lib/lanyard")))
 
 
+class Objects(unittest.TestCase):
+    def test_nothing_forks(self):
+        """A process that went on with another's session would use its keys and nonces a second time: no code of ours becomes two.
+        posix_spawn is another matter, it ends in another program."""
+        rooms = [room for room in os.listdir(SOURCE) if room not in ("tests", "lab") and os.path.exists(os.path.join(SOURCE, room, "CMakeLists.txt"))]
+        objects = [path for room in rooms for path in glob.glob(os.path.join(BUILD, room, "CMakeFiles", "**", "*.o"), recursive=True)]
+        done = run("nm", "--undefined-only", *objects)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        wanted = [line.split()[-1] for line in done.stdout.splitlines() if " U " in line]
+        self.assertIn("posix_spawnp", wanted)  # the list is what it seems to be
+        self.assertEqual([symbol for symbol in wanted if re.fullmatch(
+            r"_*(v?fork|Fork|forkpty|daemon|os_daemonize|clone[23]?|syscall)", symbol)], [])
+
+
 class Examples(Folder):
     KEY = re.compile(r'\{ "(\w+)", "(\w+)", CONFIG_')
 
