@@ -374,6 +374,8 @@ static void on_heard(void *context, const struct sighting *sighting) {
 	s->heard++;
 }
 
+static const struct ear_format formats[EAR_FORMATS] = { { 0xffff, 1, 24 }, { 0xfffe, 2, 8 } };
+
 static const struct scan_callbacks scan_handlers = { .heard = on_heard };
 
 /* bluetoothd takes a monitor up, and switches it on. */
@@ -391,8 +393,15 @@ static int on_unregister_monitor(sd_bus_message *call, void *context, sd_bus_err
 	return sd_bus_reply_method_return(call, NULL);
 }
 
+static int get_features(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                        void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property, (void)context, (void)error;
+	return sd_bus_message_append(reply, "as", 1, "controller-patterns");
+}
+
 static const sd_bus_vtable monitors_vtable[] = {
 	SD_BUS_VTABLE_START(0),
+	SD_BUS_PROPERTY("SupportedFeatures", "as", get_features, 0, 0),
 	SD_BUS_METHOD("RegisterMonitor", "o", NULL, on_register_monitor, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("UnregisterMonitor", "o", NULL, on_unregister_monitor, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
@@ -415,7 +424,7 @@ static bool open_radio(struct bluetooth_scene *s) {
 	       (s->peers || peers_new(&s->peers, s->adapter, SECOND_US) == 0) &&
 	       (s->advert || advert_new(&s->advert, s->adapter, &contents[0]) == 0) &&
 	       (s->scan || scan_new(&s->scan, s->adapter, &scan_handlers, s) == 0) &&
-	       (s->passive || passive_scan_new(&s->passive, s->adapter) == 0);
+	       (s->passive || passive_scan_new(&s->passive, s->adapter, formats) == 0);
 }
 
 static bool is_on_air(void *context) {
