@@ -38,6 +38,7 @@ struct advert {
 	struct adapter *adapter;
 	struct advert_content content;
 	bool outdated;       /* the registration under way is not for this content */
+	bool left;           /* bluetoothd could not be asked to forget `path` */
 	unsigned generation; /* of the adapter, when it was registered */
 
 	char path[PATH_SIZE];
@@ -138,8 +139,8 @@ static int add_object(struct advert *a) {
 
 /* What bluetoothd keeps for us: nothing when it has been restarted since. */
 static bool is_registered(const struct advert *a) {
-	return (a->state == ADVERT_ACTIVE || a->state == ADVERT_REGISTERING) && a->object && adapter_is_ready(a->adapter) &&
-	       adapter_generation(a->adapter) == a->generation;
+	bool said = (a->state == ADVERT_ACTIVE || a->state == ADVERT_REGISTERING) && a->object;
+	return (said || a->left) && adapter_is_ready(a->adapter) && adapter_generation(a->adapter) == a->generation;
 }
 
 /* `answered` may be NULL. */
@@ -179,7 +180,7 @@ static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *er
 }
 
 static int enter_registering(struct advert *a) {
-	a->outdated = false;
+	a->outdated = a->left = false;
 	a->generation = adapter_generation(a->adapter);
 	int r = add_object(a);
 	if (r < 0)
@@ -201,7 +202,7 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	(void)source;
 	(void)now_us;
 	struct advert *a = context;
-	enter_state(a, adapter_is_ready(a->adapter) ? ADVERT_REGISTERING : ADVERT_OFF);
+	enter_state(a, !adapter_is_ready(a->adapter) ? ADVERT_OFF : is_registered(a) ? ADVERT_WITHDRAWING : ADVERT_REGISTERING);
 	return 0;
 }
 
@@ -209,8 +210,9 @@ static int on_withdrawn(sd_bus_message *answer, void *context, sd_bus_error *err
 	(void)error;
 	struct advert *a = context;
 	a->call = sd_bus_slot_unref(a->call);
-	/* An error says that it was gone already. */
-	enter_state(a, bluez_is_gone(answer) ? ADVERT_PAUSING : ADVERT_REGISTERING);
+	a->left = sd_bus_message_is_method_error(answer, NULL) &&
+	          !sd_bus_message_is_method_error(answer, BLUEZ_ERROR_DOES_NOT_EXIST);
+	enter_state(a, a->left ? ADVERT_PAUSING : ADVERT_REGISTERING);
 	return 0;
 }
 
@@ -240,10 +242,11 @@ static void enter_state(struct advert *a, enum advert_state state) {
 		/* Answered before the new one is registered, so that bluetoothd gives it the same instance number: see HEAL_US.
 		 * Not a change of the registered one: that would show the new content with the old address for a moment. */
 		r = unregister(a, on_withdrawn);
+		a->left = r < 0;
 		break;
 	case ADVERT_PAUSING:
-		if (registered)
-			(void)unregister(a, NULL);
+		/* The old one, with the old address, must not stay on the air beside the new. */
+		a->left = registered && unregister(a, NULL) < 0;
 		bluez_timer_start(a->pause, backoff_next(&a->backoff));
 		break;
 	}

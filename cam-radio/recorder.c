@@ -27,15 +27,20 @@
 /* An answer that could not be asked for, or not be read, is asked for again after this. */
 #define REFRESH_AGAIN_US SECOND_US
 
+/* What the recorder says of itself. */
+struct properties {
+	lanyard_RecorderState state;
+	char current_id[sizeof(((lanyard_Recording *)NULL)->id)];
+	uint64_t free_bytes;
+	uint32_t video_height;
+};
+
 struct recorder {
 	sd_bus *bus;
 	char name[BUS_NAME_LIMIT + 1];
 	sd_bus_slot *owner_match, *properties_match, *recording_match, *refresh;
 	sd_event_source *again; /* the next refresh */
-	lanyard_RecorderState state;
-	char current_id[sizeof(((lanyard_Recording *)NULL)->id)];
-	uint64_t free_bytes;
-	uint32_t video_height;
+	struct properties now;
 	const struct recorder_callbacks *callbacks;
 	void *context;
 };
@@ -51,10 +56,7 @@ struct recorder_call {
 /* --- properties --- */
 
 static void state_unknown(struct recorder *r) {
-	r->state = lanyard_RecorderState_RECORDER_UNKNOWN;
-	r->current_id[0] = '\0';
-	r->free_bytes = 0;
-	r->video_height = 0;
+	r->now = (struct properties){ .state = lanyard_RecorderState_RECORDER_UNKNOWN };
 }
 
 static lanyard_RecorderState parse_state(const char *text) {
@@ -67,21 +69,21 @@ static lanyard_RecorderState parse_state(const char *text) {
 	return lanyard_RecorderState_RECORDER_UNKNOWN;
 }
 
-static int take_property(struct recorder *r, sd_bus_message *message, const char *name) {
+static int take_property(struct properties *p, sd_bus_message *message, const char *name) {
 	const char *text;
 	int result;
 	if (strcmp(name, "State") == 0) {
 		result = sd_bus_message_read(message, "v", "s", &text);
 		if (result > 0)
-			r->state = parse_state(text);
+			p->state = parse_state(text);
 	} else if (strcmp(name, "CurrentId") == 0) {
 		result = sd_bus_message_read(message, "v", "s", &text);
-		if (result > 0 && strlen(text) < sizeof(r->current_id))
-			strcpy(r->current_id, text); /* the length was checked on the line above */
+		if (result > 0 && strlen(text) < sizeof(p->current_id))
+			strcpy(p->current_id, text); /* the length was checked on the line above */
 	} else if (strcmp(name, "FreeBytes") == 0) {
-		result = sd_bus_message_read(message, "v", "t", &r->free_bytes);
+		result = sd_bus_message_read(message, "v", "t", &p->free_bytes);
 	} else if (strcmp(name, "VideoHeight") == 0) {
-		result = sd_bus_message_read(message, "v", "u", &r->video_height);
+		result = sd_bus_message_read(message, "v", "u", &p->video_height);
 	} else {
 		result = sd_bus_message_skip(message, "v");
 	}
@@ -89,7 +91,7 @@ static int take_property(struct recorder *r, sd_bus_message *message, const char
 }
 
 /* The message stands at a{sv}. */
-static int take_properties(struct recorder *r, sd_bus_message *message) {
+static int read_properties(struct properties *p, sd_bus_message *message) {
 	int result = sd_bus_message_enter_container(message, 'a', "{sv}");
 	if (result < 0)
 		return result;
@@ -97,7 +99,7 @@ static int take_properties(struct recorder *r, sd_bus_message *message) {
 		const char *name;
 		result = sd_bus_message_read_basic(message, 's', &name);
 		if (result >= 0)
-			result = take_property(r, message, name);
+			result = take_property(p, message, name);
 		if (result >= 0)
 			result = sd_bus_message_exit_container(message);
 		if (result < 0)
@@ -106,22 +108,19 @@ static int take_properties(struct recorder *r, sd_bus_message *message) {
 	return result < 0 ? result : sd_bus_message_exit_container(message);
 }
 
-/* What is told to others; free space changes all the time and is not. */
-struct told {
-	lanyard_RecorderState state;
-	char current_id[sizeof(((struct recorder *)NULL)->current_id)];
-	uint32_t video_height;
-};
-
-static struct told told_now(const struct recorder *r) {
-	struct told told = { .state = r->state, .video_height = r->video_height };
-	memcpy(told.current_id, r->current_id, sizeof(told.current_id));
-	return told;
+/* All of them, or none. */
+static int take_properties(struct recorder *r, sd_bus_message *message) {
+	struct properties fresh = r->now;
+	int result = read_properties(&fresh, message);
+	if (result >= 0)
+		r->now = fresh;
+	return result;
 }
 
-static void tell_change(struct recorder *r, const struct told *before) {
-	if (r->state != before->state || r->video_height != before->video_height ||
-	    strcmp(r->current_id, before->current_id) != 0)
+/* Free space changes all the time, and is not told to others. */
+static void tell_change(struct recorder *r, const struct properties *before) {
+	if (r->now.state != before->state || r->now.video_height != before->video_height ||
+	    strcmp(r->now.current_id, before->current_id) != 0)
 		r->callbacks->changed(r->context);
 }
 
@@ -139,7 +138,7 @@ static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
 static int on_properties(sd_bus_message *answer, void *context, sd_bus_error *error) {
 	(void)error;
 	struct recorder *r = context;
-	struct told before = told_now(r);
+	struct properties before = r->now;
 	r->refresh = sd_bus_slot_unref(r->refresh);
 	int result = sd_bus_message_is_method_error(answer, NULL) ? -EIO : take_properties(r, answer);
 	if (result < 0) {
@@ -179,7 +178,7 @@ void recorder_refresh(struct recorder *r) {
 static int on_properties_changed(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)error;
 	struct recorder *r = context;
-	struct told before = told_now(r);
+	struct properties before = r->now;
 	const char *interface;
 	int result = sd_bus_message_read(message, "s", &interface);
 	if (result > 0 && strcmp(interface, INTERFACE) != 0)
@@ -216,7 +215,7 @@ static int on_owner_changed(sd_bus_message *message, void *context, sd_bus_error
 		recorder_refresh(r);
 		return 0;
 	}
-	struct told before = told_now(r);
+	struct properties before = r->now;
 	log_reason(LOG_LEVEL_WARNING, "recorder", REASON_RECORDER_GONE, "%s has left the bus", r->name);
 	state_unknown(r);
 	tell_change(r, &before);
@@ -278,23 +277,23 @@ void recorder_free(struct recorder *r) {
 }
 
 lanyard_RecorderState recorder_state(const struct recorder *r) {
-	return r->state;
+	return r->now.state;
 }
 
 const char *recorder_current_id(const struct recorder *r) {
-	return r->current_id;
+	return r->now.current_id;
 }
 
 uint64_t recorder_free_bytes(const struct recorder *r) {
-	return r->free_bytes;
+	return r->now.free_bytes;
 }
 
 uint32_t recorder_video_height(const struct recorder *r) {
-	return r->video_height;
+	return r->now.video_height;
 }
 
 const char *recorder_state_name(const struct recorder *r) {
-	switch (r->state) {
+	switch (r->now.state) {
 	case lanyard_RecorderState_RECORDER_UNKNOWN:
 		return "unknown";
 	case lanyard_RecorderState_RECORDER_OFF:

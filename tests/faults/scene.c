@@ -6,26 +6,22 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 
-/* Nothing here waits for the outside world: a step that takes longer has lost something, and its deadline (5 s or more) would end
- * it. */
-#define PATIENCE_US (3 * SECOND_US / 10)
-
-static uint64_t now_us(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
-}
+/* Nothing here waits for the outside world: a step in which nothing has happened for so many turns has lost something, and its
+ * deadline (5 s or more) would end it. Turns, because a machine that is busy with others does not make it lost. */
+#define TURN_US (30 * MILLISECOND_US)
+#define IDLE_TURNS 10
 
 #define RUN_UNTIL(scene, condition) \
 	do { \
-		uint64_t end_us_ = now_us() + PATIENCE_US; \
-		while (!(condition) && now_us() < end_us_) \
-			MUST(sd_event_run((scene)->event, PATIENCE_US / 10) >= 0); \
+		for (unsigned idle_ = 0; !(condition) && idle_ < IDLE_TURNS;) { \
+			int result_ = sd_event_run((scene)->event, TURN_US); \
+			MUST(result_ >= 0); \
+			idle_ = result_ > 0 ? 0 : idle_ + 1; \
+		} \
 	} while (false)
 
 /* --- the camera's links --- */
