@@ -43,7 +43,7 @@ struct advert {
 
 	char path[PATH_SIZE];
 	sd_bus_slot *object, *call, *connection_match;
-	sd_event_source *pause, *heal;
+	sd_event_source *pause, *heal, *exit;
 	struct backoff backoff;
 	bool logged_failure; /* since it was last active */
 };
@@ -296,6 +296,19 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 
 /* ---------------------------------------------------------------------------------------------------------------------- life */
 
+/* The bus closes itself when the loop ends, and bluetoothd (5.66) watches for the end of a program only once its advertisement is
+ * up: the place of one that it is still taking up would stay taken until bluetoothd is started anew. */
+static int on_exit(sd_event_source *source, void *context) {
+	(void)source;
+	enter_state(context, ADVERT_OFF);
+	return 0;
+}
+
+static int withdraw_at_exit(struct advert *a) {
+	int r = sd_event_add_exit(sd_bus_get_event(adapter_bus(a->adapter)), &a->exit, on_exit, a);
+	return r < 0 ? r : sd_event_source_set_priority(a->exit, SD_EVENT_PRIORITY_IMPORTANT); /* before the bus */
+}
+
 static bool fits(const struct advert_content *content) {
 	return content->service_data_length <= ADVERT_DATA_LIMIT &&
 	       content->manufacturer_data_length <= ADVERT_MANUFACTURER_LIMIT;
@@ -312,6 +325,8 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	int r = bluez_timer_new(adapter_bus(adapter), &a->pause, on_pause_over, a);
 	if (r >= 0)
 		r = bluez_timer_new(adapter_bus(adapter), &a->heal, on_heal, a);
+	if (r >= 0)
+		r = withdraw_at_exit(a);
 	if (r >= 0)
 		r = sd_bus_add_match_async(adapter_bus(adapter), &a->connection_match, BLUEZ_DEVICE_CHANGED_RULE,
 		                           on_device_changed, NULL, a);
@@ -331,6 +346,7 @@ void advert_free(struct advert *a) {
 	sd_bus_slot_unref(a->connection_match);
 	sd_event_source_disable_unref(a->pause);
 	sd_event_source_disable_unref(a->heal);
+	sd_event_source_disable_unref(a->exit);
 	free(a);
 }
 
