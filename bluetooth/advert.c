@@ -298,14 +298,14 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 
 /* The bus closes itself when the loop ends, and bluetoothd (5.66) watches for the end of a program only once its advertisement is
  * up: the place of one that it is still taking up would stay taken until bluetoothd is started anew. */
-static int on_exit(sd_event_source *source, void *context) {
+static int on_loop_exit(sd_event_source *source, void *context) {
 	(void)source;
 	enter_state(context, ADVERT_OFF);
 	return 0;
 }
 
 static int withdraw_at_exit(struct advert *a) {
-	int r = sd_event_add_exit(sd_bus_get_event(adapter_bus(a->adapter)), &a->exit, on_exit, a);
+	int r = sd_event_add_exit(sd_bus_get_event(adapter_bus(a->adapter)), &a->exit, on_loop_exit, a);
 	return r < 0 ? r : sd_event_source_set_priority(a->exit, SD_EVENT_PRIORITY_IMPORTANT); /* before the bus */
 }
 
