@@ -121,11 +121,12 @@ static int call_manager(struct passive_scan *s, const char *member, sd_bus_messa
 }
 
 static void refused(struct passive_scan *s, sd_bus_message *answer) {
-	if (!s->logged_failure && !bluez_is_gone(answer))
+	if (!s->logged_failure && !bluez_is_gone(answer)) {
 		log_reason(LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
 		           "bluetoothd refuses to scan passively (%s): does it run with --experimental? Tried again",
 		           sd_bus_message_get_error(answer)->name);
-	s->logged_failure = true;
+		s->logged_failure = true;
+	}
 	enter_state(s, SCAN_PAUSING);
 }
 
@@ -189,7 +190,9 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	(void)source;
 	(void)now_us;
 	struct passive_scan *s = context;
-	if (s->state == SCAN_REGISTERED) {
+	if (!adapter_is_ready(s->adapter)) {
+		enter_state(s, SCAN_OFF);
+	} else if (s->state == SCAN_REGISTERED) {
 		if (!s->logged_failure)
 			log_reason(
 			        LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
@@ -197,7 +200,7 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 		s->logged_failure = true;
 		enter_state(s, SCAN_PAUSING);
 	} else {
-		enter_state(s, adapter_is_ready(s->adapter) ? SCAN_ASKING : SCAN_OFF);
+		enter_state(s, SCAN_ASKING);
 	}
 	return 0;
 }
@@ -207,17 +210,14 @@ static int start_pause(struct passive_scan *s, uint64_t us) {
 	                                  on_pause_over, s);
 }
 
-static bool is_current(const struct passive_scan *s) {
-	return adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
-}
-
-/* Whether bluetoothd keeps something for us: nothing when it has been restarted since. */
-static bool is_registered(const struct passive_scan *s) {
-	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && is_current(s);
+/* Whether bluetoothd may keep something for us. Restarted since, it does not and finds nothing to take back, but where only the
+ * adapter was switched off and on, it does and would refuse to take it twice. */
+static bool may_be_registered(const struct passive_scan *s) {
+	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && adapter_is_ready(s->adapter);
 }
 
 static void enter_state(struct passive_scan *s, enum scan_state state) {
-	bool registered = is_registered(s);
+	bool registered = may_be_registered(s);
 	s->call = sd_bus_slot_unref(s->call);
 	s->pause = sd_event_source_disable_unref(s->pause);
 	s->state = state;
@@ -274,7 +274,8 @@ void passive_scan_free(struct passive_scan *s) {
 }
 
 void passive_scan_refresh(struct passive_scan *s) {
-	if (is_registered(s) || (s->state == SCAN_ASKING && is_current(s)))
+	bool is_current = adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
+	if (is_current && (s->state == SCAN_ASKING || may_be_registered(s)))
 		return;
 	enter_state(s, SCAN_OFF);
 	if (adapter_is_ready(s->adapter))

@@ -5,7 +5,7 @@
  * Most controllers report everything then; the monitor names a pattern that nobody sends, so that bluetoothd has little to do
  * with what is on the air, junk included. One that looks at patterns itself (Microsoft's HCI extension: "controller-patterns" in
  * org.bluez.AdvertisementMonitorManager1's SupportedFeatures) reports what matches and nothing else: there the monitor names what
- * the ear is for. */
+ * the ear is for. Debian's kernels do without that extension, others use it. */
 #pragma once
 
 #include "bluetooth/adapter.h"
