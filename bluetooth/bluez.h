@@ -19,6 +19,8 @@
 #define BLUEZ_ADVERTISEMENT "org.bluez.LEAdvertisement1"
 #define BLUEZ_ADVERTISING_MANAGER "org.bluez.LEAdvertisingManager1"
 #define BLUEZ_ERROR_DOES_NOT_EXIST "org.bluez.Error.DoesNotExist"
+#define BLUEZ_MONITOR "org.bluez.AdvertisementMonitor1"
+#define BLUEZ_MONITOR_MANAGER "org.bluez.AdvertisementMonitorManager1"
 #define BLUEZ_ERROR_NOT_PERMITTED "org.bluez.Error.NotPermitted"
 #define DBUS_PROPERTIES "org.freedesktop.DBus.Properties"
 #define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"

@@ -10,14 +10,8 @@
 #include "base/log.h"
 #include "bluetooth/bluez.h"
 
-#define MONITOR_MANAGER "org.bluez.AdvertisementMonitorManager1"
-#define MONITOR "org.bluez.AdvertisementMonitor1"
 #define ROOT_PATH "/org/lanyard/monitors"
 #define MONITOR_PATH ROOT_PATH "/none"
-
-/* How long bluetoothd may take from a monitor that it has accepted to the scan, before everything is begun anew. On an emulated
- * processor under a flood it took three seconds. */
-#define ACTIVATE_US 15000000
 
 enum scan_state {
 	SCAN_OFF,         /* the adapter is not ready; passive_scan_refresh goes on */
@@ -31,6 +25,7 @@ struct passive_scan {
 	enum scan_state state;
 	struct adapter *adapter;
 	struct ear_format format[EAR_FORMATS];
+	uint64_t activate_us;
 	bool offloaded;      /* the controller looks at patterns, and reports nothing else */
 	bool active;         /* Activate was called */
 	unsigned generation; /* of the adapter, when it was registered */
@@ -71,7 +66,7 @@ static int get_patterns(sd_bus *bus, const char *path, const char *interface, co
 		r = append_pattern(reply, nobodys, sizeof(nobodys));
 	for (size_t i = 0; i < EAR_FORMATS && r >= 0 && s->offloaded; i++) {
 		const struct ear_format *f = &s->format[i];
-		r = append_pattern(reply, (uint8_t[]){ (uint8_t)(f->company & 0xff), (uint8_t)(f->company >> 8), f->header }, 3);
+		r = append_pattern(reply, (uint8_t[]){ (uint8_t)f->company, (uint8_t)(f->company >> 8), f->header }, 3);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -114,7 +109,7 @@ static const sd_bus_vtable monitor_vtable[] = {
 
 static int call_manager(struct passive_scan *s, const char *member, sd_bus_message_handler_t answered) {
 	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), MONITOR_MANAGER, member);
+	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_MONITOR_MANAGER, member);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "o", ROOT_PATH);
@@ -126,11 +121,12 @@ static int call_manager(struct passive_scan *s, const char *member, sd_bus_messa
 }
 
 static void refused(struct passive_scan *s, sd_bus_message *answer) {
-	if (!s->logged_failure && !bluez_is_gone(answer))
+	if (!s->logged_failure && !bluez_is_gone(answer)) {
 		log_reason(LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
 		           "bluetoothd refuses to scan passively (%s): does it run with --experimental? Tried again",
 		           sd_bus_message_get_error(answer)->name);
-	s->logged_failure = true;
+		s->logged_failure = true;
+	}
 	enter_state(s, SCAN_PAUSING);
 }
 
@@ -174,7 +170,7 @@ static int enter_asking(struct passive_scan *s) {
 	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), DBUS_PROPERTIES, "Get");
 	if (r < 0)
 		return r;
-	r = sd_bus_message_append(call, "ss", MONITOR_MANAGER, "SupportedFeatures");
+	r = sd_bus_message_append(call, "ss", BLUEZ_MONITOR_MANAGER, "SupportedFeatures");
 	if (r < 0) {
 		sd_bus_message_unref(call);
 		return r;
@@ -186,7 +182,7 @@ static int enter_registering(struct passive_scan *s) {
 	/* In this order: bluetoothd takes the monitors that are there when the root is registered. */
 	int r = sd_bus_add_object_manager(adapter_bus(s->adapter), &s->manager, ROOT_PATH);
 	if (r >= 0)
-		r = sd_bus_add_object_vtable(adapter_bus(s->adapter), &s->object, MONITOR_PATH, MONITOR, monitor_vtable, s);
+		r = sd_bus_add_object_vtable(adapter_bus(s->adapter), &s->object, MONITOR_PATH, BLUEZ_MONITOR, monitor_vtable, s);
 	return r < 0 ? r : call_manager(s, "RegisterMonitor", on_registered);
 }
 
@@ -194,7 +190,9 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 	(void)source;
 	(void)now_us;
 	struct passive_scan *s = context;
-	if (s->state == SCAN_REGISTERED) {
+	if (!adapter_is_ready(s->adapter)) {
+		enter_state(s, SCAN_OFF);
+	} else if (s->state == SCAN_REGISTERED) {
 		if (!s->logged_failure)
 			log_reason(
 			        LOG_LEVEL_WARNING, "bluetooth", REASON_SCAN_REFUSED,
@@ -202,22 +200,19 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 		s->logged_failure = true;
 		enter_state(s, SCAN_PAUSING);
 	} else {
-		enter_state(s, adapter_is_ready(s->adapter) ? SCAN_ASKING : SCAN_OFF);
+		enter_state(s, SCAN_ASKING);
 	}
 	return 0;
 }
 
-static bool is_current(const struct passive_scan *s) {
-	return adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
-}
-
-/* Whether bluetoothd keeps something for us: nothing when it has been restarted since. */
-static bool is_registered(const struct passive_scan *s) {
-	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && is_current(s);
+/* Whether bluetoothd may keep something for us. Restarted since, it does not and finds nothing to take back, but where only the
+ * adapter was switched off and on, it does and would refuse to take it twice. */
+static bool may_be_registered(const struct passive_scan *s) {
+	return (s->state == SCAN_REGISTERING || s->state == SCAN_REGISTERED) && adapter_is_ready(s->adapter);
 }
 
 static void enter_state(struct passive_scan *s, enum scan_state state) {
-	bool registered = is_registered(s);
+	bool registered = may_be_registered(s);
 	s->call = sd_bus_slot_unref(s->call);
 	bluez_timer_stop(s->pause);
 	s->state = state;
@@ -241,7 +236,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		break;
 	case SCAN_REGISTERED:
 		if (!s->active)
-			bluez_timer_start(s->pause, ACTIVATE_US);
+			bluez_timer_start(s->pause, s->activate_us);
 		break;
 	}
 	if (r < 0) {
@@ -252,12 +247,13 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 
 /* --- life ---------------------------------------------------------------------------------------------------------------- */
 
-int passive_scan_new(struct passive_scan **ret, struct adapter *adapter, const struct ear_format format[EAR_FORMATS]) {
+int passive_scan_new(struct passive_scan **ret, struct adapter *adapter, const struct ear_format format[EAR_FORMATS],
+                     uint64_t activate_us) {
 	assert(ret && adapter && format);
 	struct passive_scan *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter };
+	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter, .activate_us = activate_us };
 	memcpy(s->format, format, sizeof(s->format));
 	int r = bluez_timer_new(adapter_bus(adapter), &s->pause, on_pause_over, s);
 	if (r < 0) {
@@ -278,7 +274,8 @@ void passive_scan_free(struct passive_scan *s) {
 }
 
 void passive_scan_refresh(struct passive_scan *s) {
-	if (is_registered(s) || (s->state == SCAN_ASKING && is_current(s)))
+	bool is_current = adapter_is_ready(s->adapter) && adapter_generation(s->adapter) == s->generation;
+	if (is_current && (s->state == SCAN_ASKING || may_be_registered(s)))
 		return;
 	enter_state(s, SCAN_OFF);
 	if (adapter_is_ready(s->adapter))

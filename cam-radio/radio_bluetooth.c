@@ -149,7 +149,7 @@ static void start_hearing(struct radio_bluetooth *r) {
 		            [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
 		.batch = EAR_BATCH,
 	};
-	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter, config.format);
+	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter, config.format, PASSIVE_SCAN_ACTIVATE_US);
 	if (result == 0)
 		passive_scan_refresh(r->scan);
 	/* The ear belongs to one incarnation of the adapter. */

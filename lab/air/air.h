@@ -2,8 +2,9 @@
  * btvirt would stand, because a camera with a stranger on the line needs what btvirt 5.66 cannot do: several centrals on one
  * peripheral (it hands both handle 42 and mixes up their packets), adverts at their interval, a device that walks out of range.
  *
- * A controller is LE only, Bluetooth 5.0 with legacy advertising, no encryption. medium.c is what happens between
- * controllers, controller.c one controller's side of the Host Controller Interface. Times are CLOCK_BOOTTIME microseconds. */
+ * A controller is LE only, Bluetooth 5.0 with legacy advertising, no encryption; it looks at adverts itself when a host asks it
+ * to by Microsoft's HCI extension. medium.c is what happens between controllers, controller.c one controller's side of the Host
+ * Controller Interface, monitors.c that extension. Times are CLOCK_BOOTTIME microseconds. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +16,8 @@
 #define ADVERT_DATA_SIZE 31
 #define ACCEPT_LIST_SIZE 16
 #define DUPLICATES 64
+#define MONITORS 8
+#define PATTERNS 16       /* of one monitor, as many as Linux has */
 #define ACL_BUFFERS 8     /* packets in flight for each controller */
 #define ACL_DATA_SIZE 251 /* the largest link-layer payload of an LE controller */
 #define PACKET_SIZE (1 + 4 + ACL_DATA_SIZE + 8)
@@ -24,13 +27,24 @@ struct address {
 	uint8_t bytes[6];
 };
 
+/* Data of an AD type that has this content from `start` on. */
+struct pattern {
+	uint8_t type, start, length, content[ADVERT_DATA_SIZE];
+};
+
+struct monitor {
+	size_t pattern_count; /* 0 for a free place */
+	struct pattern pattern[PATTERNS];
+};
+
 struct controller {
 	int file; /* /dev/vhci, -1 when not plugged */
 	unsigned index;
 	bool away;          /* out of everybody's range */
 	bool deaf;          /* is heard, but answers no connection request */
 	unsigned long sent; /* packets that left its antenna: adverts, requests for scan responses, connections, data */
-	bool garble;        /* its next packet with a channel's bytes arrives with one bit changed */
+	unsigned long reported, held_back; /* adverts that its host was told of, and was not because it does not want them */
+	bool garble;                       /* its next packet with a channel's bytes arrives with one bit changed */
 	uint8_t public_address[6], random_address[6];
 
 	struct {
@@ -45,6 +59,10 @@ struct controller {
 		uint64_t seen[DUPLICATES]; /* hashes of address and data */
 		size_t seen_count;
 	} scan;
+	struct {
+		bool filter; /* the host wants what a monitor looks for, and nothing else */
+		struct monitor list[MONITORS];
+	} monitors;
 	struct {
 		bool enabled, accept_list;
 		struct address peer;
@@ -103,6 +121,8 @@ void controller_packet(struct air *air, struct controller *controller, const uin
 struct address controller_address(const struct controller *controller, uint8_t own_type);
 void controller_send(const struct controller *controller, const uint8_t *packet, size_t length);
 void controller_send_event(const struct controller *controller, uint8_t event, const uint8_t *parameters, size_t length);
+/* Whether its host wants to know of an advert with this data; counted. */
+bool controller_wants(struct controller *controller, const struct address *from, const uint8_t *data, uint8_t length);
 void controller_report(struct controller *controller, uint8_t type, const struct address *from, const uint8_t *data,
                        uint8_t length);
 void controller_connected(const struct controller *controller, uint8_t status, uint16_t handle, uint8_t role,
@@ -111,12 +131,30 @@ void controller_disconnected(const struct controller *controller, uint16_t handl
 void controller_completed(const struct controller *controller, uint16_t handle, uint16_t count);
 bool controller_accepts(const struct controller *controller, const struct address *address);
 
+/* --- monitors.c --- */
+
+/* The vendor's command that is Microsoft's extension: any will do as long as the host is told which. */
+#define MONITORS_OPCODE 0xfc1e
+
+/* What follows the status in the answer. */
+struct monitors_answer {
+	size_t length;
+	uint8_t bytes[10];
+};
+
+/* At least one byte of parameters. Returns the status. */
+uint8_t monitors_command(struct controller *controller, const uint8_t *parameters, size_t length, struct monitors_answer *answer);
+/* Whether monitors decide what its host is told of. */
+bool monitors_filter(const struct controller *controller);
+bool monitors_match(const struct controller *controller, const uint8_t *data, size_t length);
+
 /* --- HCI (Bluetooth Core Specification 5.4, volume 4, part E; packet types: part A 2) --- */
 
 enum packet_type { PACKET_COMMAND = 1, PACKET_ACL = 2, PACKET_EVENT = 4, PACKET_VENDOR = 0xff };
 enum {
 	ERROR_UNKNOWN_COMMAND = 0x01,
 	ERROR_UNKNOWN_CONNECTION = 0x02,
+	ERROR_MEMORY_EXCEEDED = 0x07,
 	ERROR_CONNECTION_TIMEOUT = 0x08,
 	ERROR_COMMAND_DISALLOWED = 0x0c,
 	ERROR_INVALID_PARAMETERS = 0x12,

@@ -96,18 +96,29 @@ static bool is_duplicate(struct controller *controller, uint64_t hash) {
 	return false;
 }
 
+/* Monitors let adverts through that the accept list would not, and the other way round. */
+bool controller_wants(struct controller *controller, const struct address *from, const uint8_t *data, uint8_t length) {
+	bool is_wanted =
+	        monitors_filter(controller) ? monitors_match(controller, data, length) : !controller->scan.accept_list_only;
+
+	if (!is_wanted && controller->scan.accept_list_only)
+		is_wanted = controller_accepts(controller, from);
+	if (!is_wanted)
+		controller->held_back++;
+	return is_wanted;
+}
+
 void controller_report(struct controller *controller, uint8_t type, const struct address *from, const uint8_t *data,
                        uint8_t length) {
 	uint8_t parameters[11 + ADVERT_DATA_SIZE + 1] = { LE_ADVERTISING_REPORT, 1, type, from->type };
 
-	if (controller->scan.accept_list_only && !controller_accepts(controller, from))
-		return;
 	if (controller->scan.filter_duplicates && is_duplicate(controller, advert_hash(type, from, data, length)))
 		return;
 	memcpy(parameters + 4, from->bytes, 6);
 	parameters[10] = length;
 	memcpy(parameters + 11, data, length);
 	parameters[11 + length] = (uint8_t)RSSI;
+	controller->reported++;
 	controller_send_event(controller, EVENT_LE_META, parameters, 12u + length);
 }
 
@@ -130,6 +141,7 @@ bool controller_accepts(const struct controller *controller, const struct addres
 void controller_reset(struct controller *controller) {
 	memset(&controller->advert, 0, sizeof(controller->advert));
 	memset(&controller->scan, 0, sizeof(controller->scan));
+	memset(&controller->monitors, 0, sizeof(controller->monitors));
 	memset(&controller->dial, 0, sizeof(controller->dial));
 	controller->accept_count = 0;
 }
@@ -140,7 +152,8 @@ struct command {
 	struct air *air;
 	struct controller *controller;
 	uint16_t opcode;
-	const uint8_t *parameters; /* at least as long as the table says */
+	const uint8_t *parameters;
+	size_t length; /* at least what the table says */
 };
 
 static void done(const struct command *command, uint8_t status) {
@@ -333,7 +346,7 @@ static void le_add_to_accept_list(const struct command *command) {
 	struct address *address = &controller->accept[controller->accept_count];
 
 	if (controller->accept_count == ACCEPT_LIST_SIZE) {
-		done(command, 0x07); /* memory capacity exceeded */
+		done(command, ERROR_MEMORY_EXCEEDED);
 		return;
 	}
 	address->type = command->parameters[0];
@@ -413,6 +426,13 @@ static void le_connection_update(const struct command *command) {
 	}
 }
 
+static void microsoft(const struct command *command) {
+	struct monitors_answer bytes;
+	uint8_t status = monitors_command(command->controller, command->parameters, command->length, &bytes);
+
+	command_complete(command->controller, command->opcode, status, bytes.bytes, bytes.length);
+}
+
 static const struct {
 	uint16_t opcode;
 	uint8_t length; /* of the parameters */
@@ -448,10 +468,11 @@ static const struct {
 	{ 0x2013, 14, le_connection_update },
 	{ 0x2016, 2, le_read_remote_features },
 	{ 0x201c, 0, le_read_states },
+	{ MONITORS_OPCODE, 1, microsoft },
 };
 
 static void run_command(struct air *air, struct controller *controller, const uint8_t *packet, size_t length) {
-	struct command command = { air, controller, get_le16(packet + 1), packet + 4 };
+	struct command command = { air, controller, get_le16(packet + 1), packet + 4, length - 4 };
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		if (commands[i].opcode != command.opcode)

@@ -13,7 +13,9 @@
  *   frame N COUNT HEX   hciN receives this L2CAP frame, COUNT times, as if the peer of its first connection had sent it
  *   garble N      one bit of the next packet from hciN that carries a channel's bytes is changed; prints "hciN garbled"
  *   sent N        prints "hciN has sent COUNT packets"
+ *   heard N       prints "hciN has reported COUNT adverts and held back COUNT": what its host did not want
  *
+ * Every controller knows Microsoft's HCI extension, under the command 0xfc1e; a host uses it when it is told so (lab_offload).
  * Adapter N has the public address 00:AA:01:00:00:NN, whichever number it is plugged as. Ends at the end of input or a signal. */
 #include <endian.h>
 #include <errno.h>
@@ -62,7 +64,7 @@ static int plug(struct air *air) {
 /* --- adverts of nobody ---------------------------------------------------------------------------------------------------- */
 
 static void say_from(struct controller *controller, const struct address *from, const uint8_t *data, uint8_t length) {
-	if (controller->scan.enabled)
+	if (controller->scan.enabled && controller_wants(controller, from, data, length))
 		controller_report(controller, ADVERT_SILENT, from, data, length);
 }
 
@@ -200,6 +202,9 @@ static int run_line(struct air *air, const char *line) {
 			junk.since_us = now_us();
 		} else if (!strcmp(verb, "sent")) {
 			printf("hci%u has sent %lu packets\n", controller->index, controller->sent);
+		} else if (!strcmp(verb, "heard")) {
+			printf("hci%u has reported %lu adverts and held back %lu\n", controller->index, controller->reported,
+			       controller->held_back);
 		} else if (!strcmp(verb, "garble")) {
 			controller->garble = true;
 		} else

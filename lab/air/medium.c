@@ -92,7 +92,8 @@ static void send_advert(struct air *air, struct controller *advertiser) {
 
 		if (!hears(advertiser, other))
 			continue;
-		if (other->scan.enabled) {
+		if (other->scan.enabled &&
+		    controller_wants(other, &from, advertiser->advert.data, advertiser->advert.data_length)) {
 			controller_report(other, type, &from, advertiser->advert.data, advertiser->advert.data_length);
 			if (other->scan.active && (type == ADVERT_CONNECTABLE || type == ADVERT_SCANNABLE)) {
 				other->sent++;

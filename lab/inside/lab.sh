@@ -226,6 +226,20 @@ lab_bluetooth() {
 	for ((i = 0; i < $1; i++)); do lab_ready bluetoothd 10 "lab_adapter_powered hci$i"; done
 }
 
+# lab_offload ADAPTER: from now on its controller looks at adverts itself, as many do by Microsoft's HCI extension. Once, after lab_bluetooth,
+# on a kernel of lab/offload-kernel: the kernel asks the controller when it is switched on, bluetoothd the kernel when it finds the adapter.
+lab_offload() {
+	local opcode=/sys/kernel/debug/bluetooth/$1/msft_opcode adapter
+	[ -e "$opcode" ] || lab_fail 'this kernel is without CONFIG_BT_MSFTEXT: lab/offload-kernel makes one'
+	lab_stop bluetoothd
+	echo 0xfc1e >"$opcode"
+	hciconfig "$1" down
+	hciconfig "$1" up
+	hciconfig "$1" down
+	lab_bluetoothd
+	for adapter in /sys/class/bluetooth/hci?; do lab_ready bluetoothd 10 "lab_adapter_powered ${adapter##*/}"; done
+}
+
 # --- hosts and Wi-Fi -----------------------------------------------------------------------------------------------------
 
 # lab_radios COUNT: that many Wi-Fi radios that hear each other; lab_host takes them in order.

@@ -408,6 +408,7 @@ static const sd_bus_vtable monitors_vtable[] = {
 };
 
 static void start_bluetoothd(struct bluetooth_scene *s) {
+	s->fake->without_monitors = true; /* there are ours */
 	fake_start(s->fake);
 	bus_calls_answers_of(s->fake->bus);
 	MUST(sd_bus_add_object_vtable(s->fake->bus, NULL, ADAPTER_PATH, "org.bluez.AdvertisementMonitorManager1", monitors_vtable,
@@ -424,7 +425,7 @@ static bool open_radio(struct bluetooth_scene *s) {
 	       (s->peers || peers_new(&s->peers, s->adapter, SECOND_US) == 0) &&
 	       (s->advert || advert_new(&s->advert, s->adapter, &contents[0]) == 0) &&
 	       (s->scan || scan_new(&s->scan, s->adapter, &scan_handlers, s) == 0) &&
-	       (s->passive || passive_scan_new(&s->passive, s->adapter, formats) == 0);
+	       (s->passive || passive_scan_new(&s->passive, s->adapter, formats, PASSIVE_SCAN_ACTIVATE_US) == 0);
 }
 
 static bool is_on_air(void *context) {

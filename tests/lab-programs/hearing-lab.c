@@ -266,7 +266,7 @@ static void on_ready(void *context) {
 		listen_ear(h, (unsigned)r);
 	else
 		listen_raw(h, (unsigned)r);
-	r = passive_scan_new(&h->scan, h->adapter, config.format);
+	r = passive_scan_new(&h->scan, h->adapter, config.format, PASSIVE_SCAN_ACTIVATE_US);
 	if (r < 0)
 		die("listening", r);
 	passive_scan_refresh(h->scan);

@@ -251,6 +251,140 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_END,
 };
 
+/* -------------------------------------------------------------------------------------------------------------------- monitors
+ */
+
+static int get_features(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                        void *context, sd_bus_error *error) {
+	(void)bus, (void)path, (void)interface, (void)property;
+	struct fake_bluez *f = ((struct fake_adapter *)context)->fake;
+	if (f->fail_features.times > 0) {
+		f->fail_features.times--;
+		return sd_bus_error_set(error, f->fail_features.name, "made to fail");
+	}
+	return sd_bus_message_append_strv(reply, f->features);
+}
+
+static int read_patterns(sd_bus_message *message, void *target) {
+	struct fake_monitor *monitor = target;
+	assert_true(sd_bus_message_enter_container(message, 'a', "(yyay)") >= 0);
+	while (sd_bus_message_enter_container(message, 'r', "yyay") > 0) {
+		assert_true(monitor->pattern_count < FAKE_PATTERNS);
+		struct fake_pattern *pattern = &monitor->patterns[monitor->pattern_count++];
+		const void *content;
+		assert_true(sd_bus_message_read(message, "yy", &pattern->position, &pattern->type) > 0);
+		assert_true(sd_bus_message_read_array(message, 'y', &content, &pattern->length) >= 0);
+		assert_true(pattern->length <= sizeof(pattern->content));
+		memcpy(pattern->content, content, pattern->length);
+		assert_true(sd_bus_message_exit_container(message) >= 0);
+	}
+	return sd_bus_message_exit_container(message);
+}
+
+static int visit_monitor(void *context, const char *path, const char *interface, sd_bus_message *properties) {
+	struct fake_monitor *monitor = context;
+	if (strcmp(interface, BLUEZ_MONITOR) != 0)
+		return 0;
+	const char *type = "";
+	const struct bluez_property table[] = {
+		{ .name = "Type", .type = "s", .target = &type },
+		{ .name = "Patterns", .type = "a(yyay)", .target = monitor, .read = read_patterns },
+	};
+	assert_string_equal(monitor->path, "");
+	assert_int_equal(bluez_read_properties(properties, table, ELEMENTS(table)), 0);
+	snprintf(monitor->path, sizeof(monitor->path), "%s", path);
+	snprintf(monitor->type, sizeof(monitor->type), "%s", type);
+	return 0;
+}
+
+struct monitor_registration {
+	struct fake_bluez *fake;
+	sd_bus_message *call;
+};
+
+static int on_monitor_objects(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct monitor_registration *registration = context;
+	struct fake_bluez *f = registration->fake;
+	sd_bus_message *call = registration->call;
+	free(registration);
+	if (!f->monitor.registered) { /* unregistered again while it was read */
+		sd_bus_message_unref(call);
+		return 0;
+	}
+	assert_false(sd_bus_message_is_method_error(answer, NULL));
+	assert_int_equal(bluez_walk_objects(answer, visit_monitor, &f->monitor), 0);
+	if (f->hold_registration) {
+		f->held = call;
+		return 0;
+	}
+	assert_true(sd_bus_reply_method_return(call, NULL) >= 0);
+	sd_bus_message_unref(call);
+	return 0;
+}
+
+static int on_register_monitor(sd_bus_message *call, void *context, sd_bus_error *error) {
+	(void)error;
+	struct fake_bluez *f = ((struct fake_adapter *)context)->fake;
+	f->monitor_registrations++;
+	int r = answer_failure(&f->fail_monitor, call);
+	if (r != 0)
+		return r;
+	if (f->monitor.registered) {
+		sd_bus_error exists = SD_BUS_ERROR_MAKE_CONST("org.bluez.Error.AlreadyExists", "Already Exists");
+		return sd_bus_reply_method_error(call, &exists);
+	}
+	const char *root;
+	assert_true(sd_bus_message_read(call, "o", &root) > 0);
+	f->monitor = (struct fake_monitor){ .registered = true };
+	snprintf(f->monitor.owner, sizeof(f->monitor.owner), "%s", sd_bus_message_get_sender(call));
+	snprintf(f->monitor.root, sizeof(f->monitor.root), "%s", root);
+	struct monitor_registration *registration = calloc(1, sizeof(*registration));
+	assert_non_null(registration);
+	*registration = (struct monitor_registration){ .fake = f, .call = sd_bus_message_ref(call) };
+	/* As bluetoothd does: first reads the client's objects, then answers. */
+	assert_true(sd_bus_call_method_async(f->bus, NULL, f->monitor.owner, root, DBUS_OBJECT_MANAGER, "GetManagedObjects",
+	                                     on_monitor_objects, registration, NULL) >= 0);
+	return 1;
+}
+
+static int on_unregister_monitor(sd_bus_message *call, void *context, sd_bus_error *error) {
+	(void)error;
+	struct fake_bluez *f = ((struct fake_adapter *)context)->fake;
+	const char *root;
+	assert_true(sd_bus_message_read(call, "o", &root) > 0);
+	if (!f->monitor.registered || strcmp(root, f->monitor.root) != 0) {
+		sd_bus_error missing = SD_BUS_ERROR_MAKE_CONST("org.bluez.Error.DoesNotExist", "Does Not Exist");
+		return sd_bus_reply_method_error(call, &missing);
+	}
+	f->monitor_unregistrations++;
+	f->monitor = (struct fake_monitor){ 0 };
+	return sd_bus_reply_method_return(call, NULL);
+}
+
+static const sd_bus_vtable monitors_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD("RegisterMonitor", "o", NULL, on_register_monitor, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("UnregisterMonitor", "o", NULL, on_unregister_monitor, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_PROPERTY("SupportedFeatures", "as", get_features, 0, 0),
+	SD_BUS_VTABLE_END,
+};
+
+static int on_monitor_answer(sd_bus_message *answer, void *context, sd_bus_error *error) {
+	(void)error;
+	struct fake_bluez *f = context;
+	assert_false(sd_bus_message_is_method_error(answer, NULL));
+	f->monitor_answers++;
+	return 0;
+}
+
+void fake_call_monitor(struct fake_bluez *f, const char *member) {
+	unsigned answers = f->monitor_answers;
+	assert_true(sd_bus_call_method_async(f->bus, NULL, f->monitor.owner, f->monitor.path, BLUEZ_MONITOR, member,
+	                                     on_monitor_answer, f, NULL) >= 0);
+	run_until(f->event, f->monitor_answers > answers);
+}
+
 /* -------------------------------------------------------------------------------------------------------------------- adapters
  */
 
@@ -363,6 +497,9 @@ static void export_adapter(struct fake_adapter *adapter) {
 	assert_true(sd_bus_add_object_vtable(f->bus, &adapter->slot, adapter->path, BLUEZ_ADAPTER, adapter_vtable, adapter) >= 0);
 	assert_true(sd_bus_add_object_vtable(f->bus, &adapter->manager_slot, adapter->path, BLUEZ_ADVERTISING_MANAGER,
 	                                     manager_vtable, adapter) >= 0);
+	if (!f->without_monitors)
+		assert_true(sd_bus_add_object_vtable(f->bus, &adapter->monitors_slot, adapter->path, BLUEZ_MONITOR_MANAGER,
+		                                     monitors_vtable, adapter) >= 0);
 	assert_true(sd_bus_emit_interfaces_added(f->bus, adapter->path, BLUEZ_ADAPTER, BLUEZ_ADVERTISING_MANAGER, NULL) >= 0);
 }
 
@@ -388,6 +525,7 @@ void fake_unplug(struct fake_adapter *adapter) {
 		                                           BLUEZ_ADVERTISING_MANAGER, NULL) >= 0);
 	sd_bus_slot_unref(adapter->slot);
 	sd_bus_slot_unref(adapter->manager_slot);
+	sd_bus_slot_unref(adapter->monitors_slot);
 	*adapter = (struct fake_adapter){ 0 };
 }
 
@@ -556,11 +694,13 @@ void fake_kill(struct fake_bluez *f) {
 		struct fake_adapter *adapter = &f->adapters[n];
 		adapter->slot = sd_bus_slot_unref(adapter->slot);
 		adapter->manager_slot = sd_bus_slot_unref(adapter->manager_slot);
+		adapter->monitors_slot = sd_bus_slot_unref(adapter->monitors_slot);
 		adapter->discovering = false;
 	}
 	for (size_t n = 0; n < FAKE_DEVICES; n++)
 		f->devices[n].slot = sd_bus_slot_unref(f->devices[n].slot);
 	memset(f->adverts, 0, sizeof(f->adverts));
+	f->monitor = (struct fake_monitor){ 0 };
 	f->held = sd_bus_message_unref(f->held);
 	f->objects_slot = sd_bus_slot_unref(f->objects_slot);
 	f->changes_slot = sd_bus_slot_unref(f->changes_slot);

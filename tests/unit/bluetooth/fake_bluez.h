@@ -1,5 +1,5 @@
-/* A small bluetoothd for tests, on a D-Bus daemon of the test's own: what adapter, advert, scan and peers use of it, and ways to
- * fail. It runs in the test's event loop, so nothing is a race and nothing sleeps. */
+/* A small bluetoothd for tests, on a D-Bus daemon of the test's own: what adapter, advert, scan, passive_scan and peers use of
+ * it, and ways to fail. It runs in the test's event loop, so nothing is a race and nothing sleeps. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #define FAKE_ADAPTERS 2
 #define FAKE_DEVICES 256 /* at most: tests count them in one byte of the address */
 #define FAKE_ADVERTS 8
+#define FAKE_PATTERNS 4
 
 /* Makes a call fail: the next `times` calls are answered with the error `name`. */
 struct fake_failure {
@@ -34,7 +35,7 @@ struct fake_device {
 
 struct fake_adapter {
 	struct fake_bluez *fake;
-	sd_bus_slot *slot, *manager_slot;
+	sd_bus_slot *slot, *manager_slot, *monitors_slot;
 	char path[32], address[18];
 	bool powered, discovering;
 	unsigned filters, starts, stops, power_calls, descriptions;
@@ -53,6 +54,17 @@ struct fake_advert {
 	unsigned changes; /* PropertiesChanged since it was registered */
 };
 
+/* What a client has registered to have adverts monitored, with one monitor in it. */
+struct fake_monitor {
+	bool registered;
+	char owner[64], root[64], path[64], type[16]; /* path is "" until it has been read */
+	struct fake_pattern {
+		uint8_t position, type, content[16];
+		size_t length;
+	} patterns[FAKE_PATTERNS];
+	size_t pattern_count;
+};
+
 struct fake_bluez {
 	sd_event *event;
 	char bus_address[128];
@@ -65,7 +77,12 @@ struct fake_bluez {
 	unsigned registrations, unregistrations, descriptions;
 	size_t most_adverts; /* registered at once */
 
-	struct fake_failure fail_power, fail_register, fail_start;
+	bool without_monitors; /* runs without --experimental; before it starts */
+	char *features[4];     /* of the monitor manager, NULL at the end */
+	struct fake_monitor monitor;
+	unsigned monitor_registrations, monitor_unregistrations, monitor_answers; /* the last: to our calls */
+
+	struct fake_failure fail_power, fail_register, fail_start, fail_features, fail_monitor;
 	bool hold_registration, hold_unregistration; /* keep the answer back until fake_answer */
 	sd_bus_message *held;
 };
@@ -97,6 +114,9 @@ size_t fake_adverts(const struct fake_bluez *fake);
 struct fake_advert *fake_advert(struct fake_bluez *fake);
 void fake_release(struct fake_bluez *fake, struct fake_advert *advert);
 void fake_answer(struct fake_bluez *fake);
+
+/* Calls Activate or Release of the monitor, and waits for the answer. */
+void fake_call_monitor(struct fake_bluez *fake, const char *member);
 
 /* Runs the loop until the condition is true; fails the test after ten seconds. */
 #define run_until(event, condition) \
