@@ -68,16 +68,19 @@ pair() {
 
 mkdir -p "$lab_run/cam1/recorder"
 cp -a "$DEMO_RECORDINGS/." "$lab_run/cam1/recorder/" # made natively; this folder is writable, the host's is not
+lab_together 'lab_bluetooth 4' 'lab_radios 2' 'lab_host cam1 hci0' 'lab_host phone1 hci1' 'lab_host phone2 hci2 none' 'lab_hostapd cam1' \
+	'lab_supplicant phone1' 'lab_buttons cam1'
+echo "@ok lab - {\"kernel\": \"$(</proc/sys/kernel/osrelease)\", \"bluez\": \"$DEMO_BLUEZ\", \"hosts\": [\"cam1\", \"phone1\", \"phone2\"]}"
+
 lab_keys() {
 	lanyard signal keys "$lab_run/signal.keys" >/dev/null
 	lab_camera_signal cam1 "$lab_run/signal.keys"
 	lanyard slate keys "$lab_run/cameras.keys" LAB-CAM1 LAB-CAM2 >/dev/null
 	lab_camera_slate cam1 "$lab_run/cameras.keys"
 }
-# The recorder among the last: its picture takes half of the processor from then on.
-lab_together 'lab_bluetooth 4' 'lab_radios 2' 'lab_host cam1 hci0' 'lab_host phone1 hci1' 'lab_host phone2 hci2 none' 'lab_hostapd cam1' \
-	'lab_supplicant phone1' 'lab_buttons cam1' lab_keys 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
-echo "@ok lab - {\"kernel\": \"$(</proc/sys/kernel/osrelease)\", \"bluez\": \"$DEMO_BLUEZ\", \"hosts\": [\"cam1\", \"phone1\", \"phone2\"]}"
+step daemons 'the camera'"'"'s recorder and radio daemon, and two companions'
+lab_together lab_keys 'lab_recorder cam1' 'lab_camera cam1' 'lab_companion phone1' 'lab_companion phone2'
+done_with '{"camera": ["cam-recorder", "cam-radiod"], "companions": ["companiond", "companiond"]}'
 
 # ------------------------------------------------------------------------------------------------------------------- steps
 
