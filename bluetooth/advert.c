@@ -25,6 +25,9 @@
  * the kernel's rotation timer (1 s with our main.conf, 2 s without), while which the kernel ignores it. */
 #define HEAL_US 2500000
 
+/* How long the end of a program may wait for bluetoothd to take up what is to be withdrawn at once. */
+#define EXIT_US 2000000
+
 enum advert_state {
 	ADVERT_OFF,         /* the adapter is not ready; advert_refresh goes on */
 	ADVERT_REGISTERING, /* asked bluetoothd */
@@ -46,6 +49,9 @@ struct advert {
 	sd_event_source *pause, *heal, *exit;
 	struct backoff backoff;
 	bool logged_failure; /* since it was last active */
+
+	bool orphan; /* freed while bluetoothd took it up; lives until that is done */
+	char orphan_adapter[PATH_SIZE];
 };
 
 static void enter_state(struct advert *a, enum advert_state state);
@@ -143,11 +149,15 @@ static bool is_registered(const struct advert *a) {
 	return (said || a->left) && adapter_is_ready(a->adapter) && adapter_generation(a->adapter) == a->generation;
 }
 
+/* Never while bluetoothd (5.66) is taking it up: it would free the same memory twice, and end. */
+static bool is_taken_up(const struct advert *a) {
+	return a->state == ADVERT_REGISTERING && a->call;
+}
+
 /* `answered` may be NULL. */
-static int unregister(struct advert *a, sd_bus_message_handler_t answered) {
+static int unregister_from(sd_bus *bus, const char *adapter, struct advert *a, sd_bus_message_handler_t answered) {
 	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(a->adapter), &call, adapter_path(a->adapter), BLUEZ_ADVERTISING_MANAGER,
-	                       "UnregisterAdvertisement");
+	int r = bluez_call_new(bus, &call, adapter, BLUEZ_ADVERTISING_MANAGER, "UnregisterAdvertisement");
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "o", a->path);
@@ -155,12 +165,21 @@ static int unregister(struct advert *a, sd_bus_message_handler_t answered) {
 		sd_bus_message_unref(call);
 		return r;
 	}
-	return bluez_call_send(adapter_bus(a->adapter), call, answered ? &a->call : NULL, answered, a);
+	return bluez_call_send(bus, call, answered ? &a->call : NULL, answered, a);
+}
+
+static int unregister(struct advert *a, sd_bus_message_handler_t answered) {
+	return unregister_from(adapter_bus(a->adapter), adapter_path(a->adapter), a, answered);
 }
 
 static int on_registered(sd_bus_message *answer, void *context, sd_bus_error *error) {
 	(void)error;
 	struct advert *a = context;
+	if (a->orphan) {
+		if (!sd_bus_message_is_method_error(answer, NULL))
+			(void)unregister_from(sd_bus_message_get_bus(answer), a->orphan_adapter, a, NULL);
+		return 0; /* the bus lets go of the call, and that of the orphan */
+	}
 	a->call = sd_bus_slot_unref(a->call);
 	if (!sd_bus_message_is_method_error(answer, NULL)) {
 		enter_state(a, ADVERT_ACTIVE);
@@ -296,11 +315,27 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 
 /* ---------------------------------------------------------------------------------------------------------------------- life */
 
+static uint64_t clock_us(void) {
+	struct timespec time;
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
 /* The bus closes itself when the loop ends, and bluetoothd (5.66) watches for the end of a program only once its advertisement is
  * up: the place of one that it is still taking up would stay taken until bluetoothd is started anew. */
 static int on_loop_exit(sd_event_source *source, void *context) {
 	(void)source;
-	enter_state(context, ADVERT_OFF);
+	struct advert *a = context;
+	sd_bus *bus = adapter_bus(a->adapter);
+	uint64_t now_us = clock_us(), end_us = now_us + EXIT_US;
+	int r = 0;
+	for (; is_taken_up(a) && r >= 0 && now_us < end_us; now_us = clock_us()) {
+		r = sd_bus_process(bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(bus, end_us - now_us);
+	}
+	if (!is_taken_up(a))
+		enter_state(a, ADVERT_OFF);
 	return 0;
 }
 
@@ -339,15 +374,37 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	return 0;
 }
 
+static void orphan_free(void *context) {
+	struct advert *a = context;
+	sd_bus_slot_unref(a->object);
+	free(a);
+}
+
+/* The call under way owns it from now on. */
+static void leave_orphan(struct advert *a) {
+	sd_bus_slot *call = a->call;
+	a->orphan = true;
+	snprintf(a->orphan_adapter, sizeof(a->orphan_adapter), "%s", adapter_path(a->adapter));
+	a->adapter = NULL;
+	a->call = NULL;
+	sd_bus_slot_set_destroy_callback(call, orphan_free);
+	sd_bus_slot_set_floating(call, true);
+	sd_bus_slot_unref(call);
+}
+
 void advert_free(struct advert *a) {
 	if (!a)
 		return;
-	enter_state(a, ADVERT_OFF);
-	sd_bus_slot_unref(a->connection_match);
-	sd_event_source_disable_unref(a->pause);
-	sd_event_source_disable_unref(a->heal);
-	sd_event_source_disable_unref(a->exit);
-	free(a);
+	if (!is_taken_up(a))
+		enter_state(a, ADVERT_OFF);
+	a->connection_match = sd_bus_slot_unref(a->connection_match);
+	a->pause = sd_event_source_disable_unref(a->pause);
+	a->heal = sd_event_source_disable_unref(a->heal);
+	a->exit = sd_event_source_disable_unref(a->exit);
+	if (is_taken_up(a))
+		leave_orphan(a);
+	else
+		free(a);
 }
 
 int advert_set(struct advert *a, const struct advert_content *content) {

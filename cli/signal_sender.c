@@ -162,7 +162,7 @@ static int on_renew(sd_event_source *source, uint64_t now_us, void *context) {
 		return 0;
 	}
 	/* A sequence goes with an address: who listens does not learn that they are one sender's. */
-	if (s->advert && s->config.fresh_addresses) {
+	if (s->advert && advert_is_active(s->advert) && s->config.fresh_addresses) {
 		advert_free(s->advert);
 		s->advert = NULL;
 		begin_fresh(s);
