@@ -315,7 +315,7 @@ class Installed(Folder):
             "share/doc/lanyard/reference/reasons.md", "share/doc/lanyard/reference/wire.md", "share/doc/lanyard/real-adapters.md",
             "share/doc/lanyard/examples/cam-radiod.conf", "share/doc/lanyard/examples/cam-recorder.conf",
             "share/doc/lanyard/examples/companiond.conf", "share/doc/lanyard/examples/signal.conf",
-            "share/lanyard/bluetooth/bluetooth-camera.conf", "share/lanyard/bluetooth/main.conf",
+            "share/lanyard/bluetooth/bluetooth-camera.conf", "share/lanyard/bluetooth/main.conf", "share/lanyard/bluetooth/sysctl.conf",
             "share/lanyard/hostapd.conf.in", "share/lanyard/wpa_supplicant.conf.in",
             "share/man/man1/lanyard.1", "share/man/man8/cam-radiod.8", "share/man/man8/cam-recorder.8", "share/man/man8/companiond.8"})
         self.assertTrue({"share/lanyard/page/index.html", "share/lanyard/page/app.js"} <= installed)
