@@ -116,8 +116,10 @@ static int get_interval(sd_bus *bus, const char *path, const char *interface, co
 static int on_release(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)error;
 	struct advert *a = context;
-	a->state = ADVERT_OFF; /* nothing is left to unregister */
-	enter_state(a, ADVERT_PAUSING);
+	if (!a->orphan) {
+		a->state = ADVERT_OFF; /* nothing is left to unregister */
+		enter_state(a, ADVERT_PAUSING);
+	}
 	return sd_bus_reply_method_return(message, NULL);
 }
 
