@@ -43,6 +43,7 @@ static const struct text_property text_properties[] = {
 	{ "Recorder", offsetof(struct status, recorder), false },
 	{ "Signal", offsetof(struct status, signal), false },
 	{ "SignalKeysProblem", offsetof(struct status, signal_keys_problem), true },
+	{ "SlateKeyProblem", offsetof(struct status, slate_key_problem), true },
 	{ "SignalMutedBy", offsetof(struct status, mute.who), true },
 };
 
@@ -185,6 +186,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("Recorder", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Signal", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("SignalKeysProblem", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("SlateKeyProblem", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("SignalMutedBy", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("SignalMutedUntil", "t", get_muted_until, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Buttons", "a{sb}", get_buttons, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

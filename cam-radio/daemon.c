@@ -91,12 +91,12 @@ static void show(struct daemon *d) {
 	slate_set_recording(d->slate, recorder_state(d->recorder) == lanyard_RecorderState_RECORDER_EVENT
 	                                      ? recorder_current_id(d->recorder)
 	                                      : "");
-	const bool has_slate = slate_is_on(d->slate) && !signal_listener_lacks_keys(d->signals);
-	radio_listen(d->radio, signal_listener_wants(d->signals) || has_slate);
+	const bool has_keys = !signal_listener_lacks_keys(d->signals);
+	radio_listen(d->radio, signal_listener_wants(d->signals) || (has_keys && slate_is_on(d->slate)));
 	const struct advertiser_wishes nothing = { .inviting = false }, wishes = {
 		.inviting = pairing_window_is_inviting(d->window),
 		.expected = d->status.session ? NULL : keyring_companion(d->keyring),
-		.beacon = has_slate || signal_caller_is_calling(&d->caller, loop_now_us(d->event)),
+		.beacon = (has_keys && slate_can_say(d->slate)) || signal_caller_is_calling(&d->caller, loop_now_us(d->event)),
 	};
 	advertiser_update(d->advertiser, radios_policy(d) == REASON_OK ? &wishes : &nothing);
 }
@@ -476,7 +476,7 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 		.silent = s->silent,
 		.random = random_system(),
 	};
-	int result = *s->link_socket        ? radio_socket_new(&d->radio, d->event, s->link_socket, &radio_handlers, d)
+	int result = *s->link_socket        ? radio_socket_new(&d->radio, d->event, s->link_socket, &config, &radio_handlers, d)
 	             : s->bluetooth_enabled ? radio_bluetooth_new(&d->radio, bus, &config, &radio_handlers, d)
 	                                    : radio_off_new(&d->radio, bus, s->adapter, &radio_handlers, d);
 	if (result < 0)
@@ -495,6 +495,12 @@ static int build_radio(struct daemon *d, sd_bus *bus) {
 static void on_keys_changed(void *context) {
 	struct daemon *d = context;
 	display_signal_keys(&d->display, signal_listener_keys_problem(d->signals));
+	show(d);
+}
+
+static void on_slate_key_changed(void *context) {
+	struct daemon *d = context;
+	display_slate_key(&d->display, slate_key_problem(d->slate));
 	show(d);
 }
 
@@ -534,8 +540,14 @@ static int build_slate(struct daemon *d) {
 		.folder = keyring_folder(d->keyring),
 		.static_secret = keyring_keys(d->keyring)->secret,
 		.clock = wall_clock_s,
+		.key_retry_us = KEYS_RETRY_US,
+		.key_changed = on_slate_key_changed,
+		.context = d,
 	};
-	return slate_new(&d->slate, d->event, &config);
+	int result = slate_new(&d->slate, d->event, &config);
+	if (result >= 0)
+		strcpy(d->status.slate_key_problem, slate_key_problem(d->slate));
+	return result;
 }
 
 static int build_buttons(struct daemon *d) {

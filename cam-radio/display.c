@@ -118,6 +118,10 @@ void display_signal_keys(struct display *d, const char *problem) {
 	show_copied(d, d->status->signal_keys_problem, sizeof(d->status->signal_keys_problem), problem, "SignalKeysProblem");
 }
 
+void display_slate_key(struct display *d, const char *problem) {
+	show_copied(d, d->status->slate_key_problem, sizeof(d->status->slate_key_problem), problem, "SlateKeyProblem");
+}
+
 void display_mute(struct display *d, const struct mute *mute) {
 	d->status->mute = *mute;
 	camera_bus_changed(d->bus, "SignalMutedBy");

@@ -34,4 +34,5 @@ void display_bluetooth(struct display *display, enum reason reason);
 void display_buttons(struct display *display, const struct buttons *buttons);
 void display_preferences(struct display *display);
 void display_signal_keys(struct display *display, const char *problem);
+void display_slate_key(struct display *display, const char *problem);
 void display_mute(struct display *display, const struct mute *mute);

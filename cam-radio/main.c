@@ -1,6 +1,5 @@
 /* cam-radiod: options, parts, loop. */
 #include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/socket.h"
 #include "cam-radio/daemon.h"
 #include "crypto/crypto.h"
@@ -105,16 +105,6 @@ static int open_bus(sd_bus **ret, sd_event *event) {
 	return 0;
 }
 
-static int add_signals(sd_event *event) {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	int result = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* no handler: ends the loop */
-	return result < 0 ? result : sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
-}
-
 /* Before anything else makes a socket. */
 static int enter_wifi_namespace(const char *path) {
 	if (path[0] == '\0')
@@ -141,7 +131,7 @@ static int run(const struct options *options) {
 	struct daemon *daemon = NULL;
 	result = sd_event_new(&event);
 	if (result >= 0)
-		result = add_signals(event);
+		result = loop_handle_end(event, NULL, NULL);
 	if (result >= 0)
 		result = sd_event_set_watchdog(event, 1);
 	if (result >= 0)

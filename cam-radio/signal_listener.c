@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "cam-radio/deadline.h"
+#include "cam-radio/key_watch.h"
 #include "cam-radio/recorder.h"
 #include "pairing/limits.h"
 #include "signal/activation.h"
@@ -38,11 +39,10 @@ struct signal_listener {
 	bool started; /* the recording that goes on, or is about to */
 	struct source sources[SOURCES];
 	struct mute mute;
+	struct key_watch *keys; /* NULL when nobody needs any */
 	bool has_keys;
-	char keys_problem[GROUP_KEYS_PROBLEM_SIZE]; /* with their file, as the log has it */
-	uint64_t keys_epoch;                        /* in which they were read last */
-	struct deadline *keys_retry, *keys_changed;
-	uint64_t second_us; /* start of the second in which `searches` were made */
+	uint64_t keys_epoch; /* in which they were read last */
+	uint64_t second_us;  /* start of the second in which `searches` were made */
 	unsigned searches;
 };
 
@@ -103,56 +103,51 @@ static bool needs_keys(const struct signal_listener *l) {
 	return *s->signal_keys && (s->signal_enabled || s->slate_enabled || s->signal_call);
 }
 
-static void tell_keys(const struct signal_listener *l) {
-	if (!*l->keys_problem)
-		log_line(LOG_LEVEL_NOTICE, "signal", "%s is good: its keys are used from now on",
-		         l->config.settings->signal_keys);
-	else
-		log_line(LOG_LEVEL_ERROR, "signal", "%s. %s", l->keys_problem,
-		         l->has_keys ? "Those that it had before are still used"
-		                     : "Until then nothing is heard or said under the agency's keys");
-}
-
-/* A file that is not good takes nothing away: what has been read before is used on. It is looked at again and again then, and the
- * log tells what is new, and once an epoch what is not. */
-static void read_keys(struct signal_listener *l, uint64_t now_s) {
+/* A file that is not good takes nothing away: what has been read before is used on. */
+static uint64_t on_read_keys(void *context, char problem[KEY_FILE_PROBLEM_SIZE]) {
+	struct signal_listener *l = context;
 	struct group_key keys[GROUP_KEYS_LIMIT];
 	size_t count = 0;
-	char problem[GROUP_KEYS_PROBLEM_SIZE];
+	bool trusted;
+	const uint64_t now_s = l->config.clock(&trusted);
 	int r = group_keys_read(l->config.settings->signal_keys, (uint32_t)(now_s / WEEK_SECONDS), keys, &count, problem);
 	if (r == 0) {
 		set_policy(l, keys, count);
 		l->has_keys = count > 0;
 	}
 	wipe(keys, sizeof(keys));
-	const uint64_t epoch = now_s / ADVERT_EPOCH_SECONDS, now_us = loop_now_us(l->event);
-	const bool changed = strcmp(problem, l->keys_problem) != 0; /* which it does, too, when keys come or go */
-	strcpy(l->keys_problem, problem);
-	if (changed || (*problem && epoch != l->keys_epoch))
-		tell_keys(l);
-	if (changed)
-		deadline_set(l->keys_changed, now_us); /* not from in here: they are read while somebody waits for them */
-	deadline_set(l->keys_retry, *problem ? now_us + l->config.keys_retry_us : UINT64_MAX);
-	l->keys_epoch = epoch;
+	l->keys_epoch = now_s / ADVERT_EPOCH_SECONDS;
+	return l->keys_epoch;
+}
+
+static const char *on_meanwhile(void *context) {
+	const struct signal_listener *l = context;
+	return l->has_keys ? "Those that it had before are still used"
+	                   : "Until then nothing is heard or said under the agency's keys";
+}
+
+static void on_keys_changed(void *context) {
+	const struct signal_listener *l = context;
+	l->config.keys_changed(l->config.context);
 }
 
 /* The weeks go by, the file gets new ones, and a clock that was wrong is set: with each epoch the keys are read again. */
 static void refresh_keys(struct signal_listener *l, uint64_t now_s) {
 	if (needs_keys(l) && now_s / ADVERT_EPOCH_SECONDS != l->keys_epoch)
-		read_keys(l, now_s);
+		key_watch_read(l->keys);
 }
 
-static void on_keys_retry(void *context, uint64_t now_us) {
-	(void)now_us;
-	struct signal_listener *l = context;
-	bool trusted;
-	read_keys(l, l->config.clock(&trusted));
-}
-
-static void on_keys_changed(void *context, uint64_t now_us) {
-	(void)now_us;
-	struct signal_listener *l = context;
-	l->config.keys_changed(l->config.context);
+static int watch_keys(struct signal_listener *l) {
+	const struct key_watch_config config = {
+		.component = "signal",
+		.path = l->config.settings->signal_keys,
+		.read = on_read_keys,
+		.meanwhile = on_meanwhile,
+		.changed = on_keys_changed,
+		.context = l,
+		.retry_us = l->config.keys_retry_us,
+	};
+	return key_watch_new(&l->keys, l->event, &config);
 }
 
 /* --- starting --- */
@@ -369,20 +364,15 @@ int signal_listener_new(struct signal_listener **ret, sd_event *event, const str
 		return -ENOMEM;
 	l->event = event;
 	l->config = *config;
-	bool trusted;
 	int r = activation_new(&l->activation);
-	if (r >= 0)
-		r = deadline_new(&l->keys_retry, event, on_keys_retry, l);
-	if (r >= 0)
-		r = deadline_new(&l->keys_changed, event, on_keys_changed, l);
+	if (r >= 0) {
+		set_policy(l, NULL, 0);
+		r = needs_keys(l) ? watch_keys(l) : 0;
+	}
 	if (r < 0) {
 		signal_listener_free(l);
 		return r;
 	}
-	set_policy(l, NULL, 0);
-	if (needs_keys(l))
-		read_keys(l, config->clock(&trusted));
-	deadline_set(l->keys_changed, UINT64_MAX); /* whoever makes a listener asks it first */
 	if (config->settings->signal_legacy)
 		log_line(LOG_LEVEL_WARNING, "signal",
 		         "[signal] auth = legacy: calls that anybody can send start recordings, which are marked as unverified");
@@ -398,8 +388,7 @@ void signal_listener_free(struct signal_listener *l) {
 	if (!l)
 		return;
 	recorder_call_cancel(l->call);
-	deadline_free(l->keys_retry);
-	deadline_free(l->keys_changed);
+	key_watch_free(l->keys);
 	activation_free(l->activation);
 	free(l);
 }
@@ -434,11 +423,12 @@ bool signal_listener_lacks_keys(const struct signal_listener *l) {
 }
 
 const char *signal_listener_keys_problem(const struct signal_listener *l) {
-	return l->keys_problem;
+	return key_watch_problem(l->keys);
 }
 
 bool signal_listener_wants(const struct signal_listener *l) {
 	const struct settings *s = l->config.settings;
+	const lanyard_RecorderState state = recorder_state(l->config.recorder);
 	return s->signal_enabled && (s->signal_legacy || !signal_listener_lacks_keys(l)) &&
-	       recorder_state(l->config.recorder) == lanyard_RecorderState_RECORDER_BUFFERING;
+	       (state == lanyard_RecorderState_RECORDER_BUFFERING || state == lanyard_RecorderState_RECORDER_EVENT);
 }

@@ -46,8 +46,9 @@ void signal_listener_free(struct signal_listener *listener);
 bool signal_listener_lacks_keys(const struct signal_listener *listener);
 /* What is wrong with their file, for people; "" when nothing is. Valid until the loop goes on. */
 const char *signal_listener_keys_problem(const struct signal_listener *listener);
-/* Whether anything heard now could start a recording: Signal is enabled, the recorder is buffering, and there are keys or nobody
- * needs any. Scanning costs power otherwise. */
+/* Whether to listen: Signal is enabled, the recorder is buffering or records, and there are keys or nobody needs any. Scanning
+ * costs power otherwise. What is heard while it records starts nothing and is remembered; who stopped listening meanwhile would
+ * be deaf after the recording until bluetoothd has begun again, which takes it seconds among junk. */
 bool signal_listener_wants(const struct signal_listener *listener);
 /* One advert of our company and format. address: least significant byte first. rssi: dBm, 127 when unknown. */
 void signal_listener_hear(struct signal_listener *listener, const uint8_t address[6], int8_t rssi,

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "cam-radio/deadline.h"
+#include "cam-radio/key_watch.h"
 #include "pairing/limits.h"
 #include "slate/book.h"
 #include "slate/keys.h"
@@ -23,6 +24,8 @@ struct slate {
 	sd_event *event;
 	struct slate_config config;
 	bool enabled;
+	struct key_watch *key_watch; /* NULL when it is off */
+	bool has_key;
 	uint8_t key[ADVERT_KEY_SIZE], seed[ED25519_SEED_SIZE];
 	struct slate_book *book; /* NULL while it cannot be opened */
 	struct slate_table table;
@@ -148,9 +151,13 @@ bool slate_is_on(const struct slate *s) {
 	return s->enabled && *s->recording;
 }
 
+bool slate_can_say(const struct slate *s) {
+	return slate_is_on(s) && s->has_key;
+}
+
 /* A call that we ourselves have said comes back from somebody who repeats it: no sighting. */
 static bool is_own(const struct slate *s, const struct slate_call *call) {
-	return slate_is_from(call, s->key, call->epoch);
+	return s->has_key && slate_is_from(call, s->key, call->epoch);
 }
 
 void slate_hear(struct slate *s, const struct slate_call *call, int8_t rssi) {
@@ -163,7 +170,7 @@ void slate_hear(struct slate *s, const struct slate_call *call, int8_t rssi) {
 }
 
 bool slate_say(const struct slate *s, uint64_t now_s, struct slate_call *ret) {
-	if (!slate_is_on(s))
+	if (!slate_can_say(s))
 		return false;
 	slate_make(ret, s->key, now_s / ADVERT_EPOCH_SECONDS, (uint16_t)(now_s % ADVERT_EPOCH_SECONDS), TX_POWER_DBM);
 	return true;
@@ -184,29 +191,44 @@ int slate_head(struct slate *s, struct slate_head *ret) {
 	return 0;
 }
 
-/* --- life --- */
+/* --- its own key --- */
 
-static int find_key(struct slate *s) {
+static uint64_t on_read_key(void *context, char problem[KEY_FILE_PROBLEM_SIZE]) {
+	struct slate *s = context;
 	const struct settings *settings = s->config.settings;
-	struct camera_key *keys = calloc(CAMERA_KEYS_LIMIT, sizeof(*keys));
-	size_t count = 0;
-	if (!keys)
-		return -ENOMEM;
-	int r = camera_keys_read(settings->slate_key, keys, &count);
-	if (r == 0) {
-		r = -ENOKEY;
-		for (size_t i = 0; i < count; i++)
-			if (strcmp(keys[i].serial, settings->serial) == 0) {
-				memcpy(s->key, keys[i].key, sizeof(s->key));
-				r = 0;
-			}
-		if (r < 0)
-			log_line(LOG_LEVEL_ERROR, "slate", "%s has no key for %s", settings->slate_key, settings->serial);
-	}
-	wipe(keys, CAMERA_KEYS_LIMIT * sizeof(*keys));
-	free(keys);
-	return r;
+	bool trusted;
+	s->has_key = camera_key_read(settings->slate_key, settings->serial, s->key, problem) == 0;
+	return s->config.clock(&trusted) / ADVERT_EPOCH_SECONDS;
 }
+
+static const char *on_meanwhile(void *context) {
+	(void)context;
+	return "Until then this camera notes others and cannot be noted by them";
+}
+
+static void on_key_changed(void *context) {
+	const struct slate *s = context;
+	s->config.key_changed(s->config.context);
+}
+
+static int watch_key(struct slate *s) {
+	const struct key_watch_config config = {
+		.component = "slate",
+		.path = s->config.settings->slate_key,
+		.read = on_read_key,
+		.meanwhile = on_meanwhile,
+		.changed = on_key_changed,
+		.context = s,
+		.retry_us = s->config.key_retry_us,
+	};
+	return key_watch_new(&s->key_watch, s->event, &config);
+}
+
+const char *slate_key_problem(const struct slate *s) {
+	return key_watch_problem(s->key_watch);
+}
+
+/* --- life --- */
 
 int slate_new(struct slate **ret, sd_event *event, const struct slate_config *config) {
 	struct slate *s = calloc(1, sizeof(*s));
@@ -215,7 +237,7 @@ int slate_new(struct slate **ret, sd_event *event, const struct slate_config *co
 	*s = (struct slate){ .event = event, .config = *config, .enabled = config->settings->slate_enabled };
 	int r = deadline_new(&s->deadline, event, on_deadline, s);
 	if (r >= 0 && s->enabled)
-		r = find_key(s);
+		r = watch_key(s);
 	if (r < 0) {
 		slate_free(s);
 		return r;
@@ -237,6 +259,7 @@ void slate_free(struct slate *s) {
 	if (s->deadline && (s->book || s->pending_count > 0))
 		(void)write_due(s, true);
 	slate_book_free(s->book);
+	key_watch_free(s->key_watch);
 	deadline_free(s->deadline);
 	wipe(s, sizeof(*s));
 	free(s);

@@ -3,11 +3,11 @@
 
 #include <stdbool.h>
 
+#include "base/key_file.h"
 #include "cam-radio/counters.h"
 #include "cam-radio/preferences.h"
 #include "pairing/button_gate.h"
 #include "pairing/limits.h"
-#include "signal/group_keys.h"
 #include "signal/mute.h"
 
 #define FINGERPRINT_SIZE 40
@@ -20,7 +20,7 @@ struct status {
 	char companion[COMPANION_NAME_LIMIT + 1], companion_fingerprint[FINGERPRINT_SIZE];
 	bool session;
 	const char *wifi, *bluetooth, *recorder, *signal;
-	char signal_keys_problem[GROUP_KEYS_PROBLEM_SIZE];
+	char signal_keys_problem[KEY_FILE_PROBLEM_SIZE], slate_key_problem[KEY_FILE_PROBLEM_SIZE];
 	struct mute mute;
 	struct {
 		bool known, down;

@@ -1,7 +1,5 @@
 /* cam-recorder: options, parts, loop. */
-#include <errno.h>
 #include <gst/gst.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -9,6 +7,7 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-recorder/batch.h"
 #include "cam-recorder/service.h"
 #include "crypto/crypto.h"
@@ -39,17 +38,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 }
 
 static int open_loop(struct daemon *d) {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return -errno;
 	int result = sd_event_default(&d->event);
 	if (result >= 0)
-		result = sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
-	if (result >= 0)
-		result = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
+		result = loop_handle_end(d->event, on_signal, d);
 	if (result >= 0)
 		result = sd_event_set_watchdog(d->event, true);
 	return result;

@@ -161,6 +161,8 @@ static void print_status(json_t *status) {
 	       strcmp(signals, "legacy") == 0 ? "legacy: calls that anybody can send start recordings" : signals);
 	if (*text_of(status, "signal_keys_problem"))
 		printf("  signal keys  %s\n", text_of(status, "signal_keys_problem"));
+	if (*text_of(status, "slate_key_problem"))
+		printf("  slate key    %s\n", text_of(status, "slate_key_problem"));
 	time_t muted = (time_t)json_integer_value(json_object_get(status, "signal_muted_until"));
 	char until[32];
 	if (muted > time(NULL)) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/loop.h"
 #include "base/random.h"
 #include "cli/output.h"
 #include "cli/signal_sender.h"
@@ -71,7 +72,7 @@ enum cli_exit cli_signal_send(const struct cli_call *call) {
 		return output_reason(REASON_INTERNAL);
 	int r = sd_event_default(&once.event);
 	if (r >= 0)
-		r = signal_sender_end_gently(once.event);
+		r = loop_handle_end(once.event, NULL, NULL); /* whose end withdraws the advert */
 	if (r >= 0)
 		r = signal_sender_new(&sender, once.event, &config, on_ended, &once);
 	if (r < 0) {

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,17 +266,18 @@ static bool is_muted(const struct signal_sender *s) {
 static enum cli_exit prepare(struct signal_sender *s, unsigned seconds, uint32_t *ret_first) {
 	struct group_key keys[GROUP_KEYS_LIMIT];
 	size_t count;
-	char problem[GROUP_KEYS_PROBLEM_SIZE];
+	char problem[KEY_FILE_PROBLEM_SIZE];
 	if (s->config.legacy)
 		return CLI_DONE;
 	uint32_t week = (uint32_t)((uint64_t)time(NULL) / WEEK_SECONDS);
-	if (group_keys_read(s->config.keys, week, keys, &count, problem) < 0 || count == 0) {
+	int read = group_keys_read(s->config.keys, week, keys, &count, problem);
+	s->key_count = read < 0 ? 0 : count;
+	memcpy(s->keys, keys, s->key_count * sizeof(*keys));
+	wipe(keys, sizeof(keys));
+	if (s->key_count == 0) {
 		output_failure("not-found", "%s", problem);
 		return CLI_FAILED;
 	}
-	memcpy(s->keys, keys, sizeof(keys));
-	s->key_count = count;
-	wipe(keys, sizeof(keys));
 	int r = take_sequences(s->config.state, s->config.sender, seconds / RENEW_S + 2, ret_first);
 	return r < 0 ? explain_sequences(s->config.state, r) : CLI_DONE;
 }
@@ -340,17 +340,6 @@ int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct 
 	}
 	*ret = s;
 	return 0;
-}
-
-int signal_sender_end_gently(sd_event *event) {
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return -errno;
-	int r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* no handler: ends the loop */
-	return r < 0 ? r : sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
 }
 
 void signal_sender_free(struct signal_sender *s) {

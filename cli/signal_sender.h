@@ -24,9 +24,6 @@ struct signal_sender_config {
 	bool fresh_addresses;               /* each sequence from an address of its own; needs CAP_NET_RAW */
 };
 
-/* SIGTERM and SIGINT end the loop from now on, instead of the process, so that the advert is withdrawn (bluetooth/advert.c says
- * why it must be). */
-int signal_sender_end_gently(sd_event *event);
 /* Opens the system bus. What config points at outlives it. ended: from the loop, when a call is over (CLI_DONE: it was made to
  * its end) or cannot be made; the sender must not be freed inside. 0 or a negative errno: no bus. */
 int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct signal_sender_config *config,

@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "base/loop.h"
 #include "cli/output.h"
 #include "cli/signal.h"
 #include "cli/signal_sender.h"
@@ -147,7 +148,7 @@ static int run(struct watch *watch) {
 	};
 	int r = sd_event_default(&watch->event);
 	if (r >= 0)
-		r = signal_sender_end_gently(watch->event);
+		r = loop_handle_end(watch->event, NULL, NULL); /* whose end withdraws the advert */
 	if (r >= 0)
 		r = sd_event_set_watchdog(watch->event, true);
 	if (r >= 0)

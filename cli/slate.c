@@ -277,9 +277,9 @@ enum cli_exit cli_slate_resolve(const struct cli_call *call) {
 	struct camera_key *keys = calloc(CAMERA_KEYS_LIMIT, sizeof(*keys));
 	if (!keys)
 		return output_reason(REASON_INTERNAL);
-	enum cli_exit result = camera_keys_read(path, keys, &count) < 0
-	                               ? output_failure("not-found", "no keys of cameras in %s", path)
-	                               : resolve_with(call, keys, count);
+	char problem[KEY_FILE_PROBLEM_SIZE];
+	enum cli_exit result = camera_keys_read(path, keys, &count, problem) < 0 ? output_failure("not-found", "%s", problem)
+	                                                                         : resolve_with(call, keys, count);
 	wipe(keys, CAMERA_KEYS_LIMIT * sizeof(*keys));
 	free(keys);
 	return result;

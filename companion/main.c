@@ -1,6 +1,5 @@
 /* companiond: options, parts, loop. */
 #include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/socket.h"
 #include "companion/daemon.h"
 #include "crypto/crypto.h"
@@ -95,19 +95,11 @@ static int run(const struct options *options) {
 	result = crypto_start();
 	if (result < 0)
 		return result;
-
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	sd_event *event = NULL;
 	struct companion *companion = NULL;
 	result = sd_event_new(&event);
 	if (result >= 0)
-		result = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL); /* no handler: ends the loop */
-	if (result >= 0)
-		result = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+		result = loop_handle_end(event, NULL, NULL);
 	if (result >= 0)
 		result = sd_event_set_watchdog(event, 1);
 	if (result >= 0)

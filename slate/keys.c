@@ -1,94 +1,97 @@
 #include "slate/keys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/log.h"
 #include "base/text.h"
 
-#define FILE_LIMIT 65536
-#define KEY_DIGITS (2 * ADVERT_KEY_SIZE)
+_Static_assert(ADVERT_KEY_SIZE == KEY_FILE_KEY_SIZE, "");
 
-static bool is_space(char c) {
-	return c == ' ' || c == '\t' || c == '\r';
-}
+struct parse {
+	struct camera_key *keys;
+	size_t count;
+};
 
-/* One line without its end. -EINVAL; *ret_is_key is false for an empty one. */
-static int parse_line(const char *at, const char *end, bool *ret_is_key, struct camera_key *ret) {
-	char digits[KEY_DIGITS + 1];
-	*ret_is_key = false;
-	while (at < end && is_space(*at))
-		at++;
-	while (end > at && is_space(end[-1]))
-		end--;
-	if (at == end || *at == '#')
-		return 0;
-	if (end - at < KEY_DIGITS + 2 || !is_space(end[-KEY_DIGITS - 1]))
-		return -EINVAL;
-	memcpy(digits, end - KEY_DIGITS, KEY_DIGITS);
-	digits[KEY_DIGITS] = '\0';
-	int r = hex_decode(ret->key, sizeof(ret->key), digits);
-	wipe(digits, sizeof(digits));
-	end -= KEY_DIGITS;
-	while (end > at && is_space(end[-1]))
-		end--;
-	if (r < 0 || end - at > SLATE_SERIAL_LIMIT)
-		return -EINVAL;
-	memset(ret->serial, 0, sizeof(ret->serial));
-	memcpy(ret->serial, at, (size_t)(end - at));
-	if (strlen(ret->serial) != (size_t)(end - at) || !text_is_plain(ret->serial, false))
-		return -EINVAL;
-	*ret_is_key = true;
+static int take(struct parse *parse, const struct camera_key *key) {
+	for (size_t i = 0; i < parse->count; i++)
+		if (strcmp(parse->keys[i].serial, key->serial) == 0)
+			return -E2BIG;
+	if (parse->count == CAMERA_KEYS_LIMIT)
+		return -E2BIG;
+	parse->keys[parse->count++] = *key;
 	return 0;
 }
+
+/* A serial, which may hold blanks, and a key. */
+static int on_line(void *context, const char *line, size_t length) {
+	const char *const end = line + length, *digits = end;
+	while (digits > line && !key_file_is_blank(digits[-1]))
+		digits--;
+	const char *stop = digits;
+	while (stop > line && key_file_is_blank(stop[-1]))
+		stop--;
+	const size_t serial_length = (size_t)(stop - line);
+	struct camera_key key = { .serial = "" };
+	if (serial_length == 0 || serial_length > SLATE_SERIAL_LIMIT)
+		return -EINVAL;
+	memcpy(key.serial, line, serial_length);
+	if (strlen(key.serial) != serial_length || !text_is_plain(key.serial, false))
+		return -EINVAL;
+	int r = key_file_key(digits, (size_t)(end - digits), key.key);
+	if (r == 0)
+		r = take(context, &key);
+	wipe(&key, sizeof(key));
+	return r;
+}
+
+static const struct key_file_form form = {
+	.line = on_line,
+	.expected = "expected a serial and 64 hexadecimal digits",
+	.too_many = "this serial once more, or too many",
+	.remedy = "copy the line of this camera there, which lanyard slate keys has made",
+};
 
 int camera_keys_parse(const char *text, size_t length, struct camera_key *keys, size_t *ret_count, unsigned *ret_line) {
-	size_t count = 0;
-	unsigned line = 0;
-	for (const char *at = text, *end = text + length; at < end;) {
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
-		struct camera_key key;
-		bool is_key;
-		line++;
-		int r = parse_line(at, stop ? stop : end, &is_key, &key);
-		at = stop ? stop + 1 : end;
-		for (size_t i = 0; r == 0 && is_key && i < count; i++)
-			if (strcmp(keys[i].serial, key.serial) == 0)
-				r = -E2BIG;
-		if (r == 0 && is_key && count == CAMERA_KEYS_LIMIT)
-			r = -E2BIG;
-		if (r == 0 && is_key)
-			keys[count++] = key;
-		wipe(&key, sizeof(key));
-		if (r < 0) {
-			wipe(keys, count * sizeof(*keys));
-			*ret_line = line;
-			return r;
-		}
-	}
-	*ret_count = count;
-	return 0;
+	struct parse parse = { .keys = keys };
+	int r = key_file_parse(text, length, &form, &parse, ret_line);
+	if (r == 0)
+		*ret_count = parse.count;
+	return r;
 }
 
-int camera_keys_read(const char *path, struct camera_key *keys, size_t *ret_count) {
-	char *text = malloc(FILE_LIMIT);
-	if (!text)
-		return -ENOMEM;
-	size_t length = 0;
-	unsigned line = 0;
-	int r = file_read_secret(path, text, FILE_LIMIT, &length);
+int camera_keys_read(const char *path, struct camera_key *keys, size_t *ret_count, char problem[KEY_FILE_PROBLEM_SIZE]) {
+	struct parse parse = { .keys = keys };
+	int r = key_file_read(path, &form, &parse, problem);
 	if (r == 0)
-		r = camera_keys_parse(text, length, keys, ret_count, &line);
-	wipe(text, FILE_LIMIT);
-	free(text);
-	if (r == -EPERM)
-		log_line(LOG_LEVEL_ERROR, "slate", "%s may be read by everybody: chmod 640 or less, and make new keys", path);
-	else if (line > 0)
-		log_line(LOG_LEVEL_ERROR, "slate", "%s:%u: %s", path, line,
-		         r == -E2BIG ? "this serial once more, or too many" : "expected a serial and 64 hexadecimal digits");
-	else if (r < 0)
-		log_line(LOG_LEVEL_ERROR, "slate", "%s: %s", path, strerror(-r));
+		*ret_count = parse.count;
+	return r;
+}
+
+static const struct camera_key *find(const struct camera_key *keys, size_t count, const char *serial) {
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i].serial, serial) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+int camera_key_read(const char *path, const char *serial, uint8_t ret[ADVERT_KEY_SIZE], char problem[KEY_FILE_PROBLEM_SIZE]) {
+	struct camera_key *keys = calloc(CAMERA_KEYS_LIMIT, sizeof(*keys));
+	size_t count = 0;
+	if (!keys) {
+		snprintf(problem, KEY_FILE_PROBLEM_SIZE, "%s: %s", path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	int r = camera_keys_read(path, keys, &count, problem);
+	const struct camera_key *key = r == 0 ? find(keys, count, serial) : NULL;
+	if (key)
+		memcpy(ret, key->key, ADVERT_KEY_SIZE);
+	else if (r == 0) {
+		snprintf(problem, KEY_FILE_PROBLEM_SIZE, "%s has no key for %s: %s", path, serial, form.remedy);
+		r = -ENOKEY;
+	}
+	wipe(keys, CAMERA_KEYS_LIMIT * sizeof(*keys));
+	free(keys);
 	return r;
 }

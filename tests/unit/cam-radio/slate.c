@@ -215,11 +215,22 @@ static void test_hears(void **state) {
 	close(config.folder);
 }
 
+static unsigned key_changes;
+
+static void on_key_changed(void *context) {
+	(void)context;
+	key_changes++;
+}
+
+/* A camera whose own key cannot be used notes others all the same, and says who it is as soon as the file is good. */
 static void test_key(void **state) {
 	struct world *w = *state;
 	struct slate *slate = NULL;
+	struct slate_call own;
+	struct slate_head head;
 	static const uint8_t secret[X25519_SIZE] = { 1 };
 	use_slate(w);
+	key_changes = 0;
 	const struct slate_config config = {
 		.settings = &w->settings,
 		.layer = file_layer_system(),
@@ -227,24 +238,46 @@ static void test_key(void **state) {
 		.folder = folder_open(w->state),
 		.static_secret = secret,
 		.clock = fake_clock,
+		.key_retry_us = 10000,
+		.key_changed = on_key_changed,
 	};
 	strcpy(w->settings.serial, "CAM-2");
-	assert_int_equal(slate_new(&slate, w->event, &config), -ENOKEY);
+	assert_int_equal(slate_new(&slate, w->event, &config), 0);
+	assert_non_null(strstr(slate_key_problem(slate), "/camera.key has no key for CAM-2: "));
+	slate_free(slate);
 	strcpy(w->settings.serial, "CAM-1");
 	assert_int_equal(chmod(w->settings.slate_key, 0644), 0);
-	assert_int_equal(slate_new(&slate, w->event, &config), -EPERM);
+	assert_int_equal(slate_new(&slate, w->event, &config), 0);
+	assert_non_null(strstr(slate_key_problem(slate), "/camera.key may be read by everybody: "));
+	slate_set_recording(slate, "00112233445566778899aabbccddeeff");
+	assert_true(slate_is_on(slate));
+	assert_false(slate_can_say(slate));
+	assert_false(slate_say(slate, (uint64_t)time(NULL), &own));
+	const struct slate_call near = call_of(1);
+	hear_for(w, slate, &near, 1100000);
+	assert_int_equal(slate_head(slate, &head), 0);
+	assert_int_equal(head.entries, 2);
+	assert_int_equal(key_changes, 0);
+	assert_int_equal(chmod(w->settings.slate_key, 0600), 0);
+	WAIT_FOR(w, 5, key_changes == 1);
+	assert_string_equal(slate_key_problem(slate), "");
+	assert_true(slate_can_say(slate));
+	assert_true(slate_say(slate, (uint64_t)time(NULL), &own));
+	slate_free(slate);
 	close(config.folder);
 }
 
-/* A file of the agency's keys that cannot be used keeps nothing from starting, pairing included; people are told. */
-static void test_group_keys(void **state) {
+/* Files of keys that cannot be used keep nothing from starting, pairing included; people are told. */
+static void test_key_files(void **state) {
 	struct world *w = *state;
 	struct companion c;
 	use_slate(w);
 	w->settings.signal_enabled = true;
 	assert_int_equal(chmod(w->settings.signal_keys, 0644), 0);
+	assert_int_equal(unlink(w->settings.slate_key), 0);
 	world_start(w);
 	assert_non_null(strstr(world_property(w, "SignalKeysProblem"), "group.keys may be read by everybody"));
+	assert_non_null(strstr(world_property(w, "SlateKeyProblem"), "camera.key is missing: "));
 	companion_init(&c, w);
 	world_open_window(w);
 	companion_pair(&c);
@@ -252,9 +285,11 @@ static void test_group_keys(void **state) {
 	record(w, true);
 	record(w, false);
 	w->changes[0] = '\0';
+	use_slate(w);
 	assert_int_equal(chmod(w->settings.signal_keys, 0600), 0);
-	WAIT_FOR(w, 10, strstr(w->changes, "SignalKeysProblem "));
+	WAIT_FOR(w, 10, strstr(w->changes, "SignalKeysProblem ") && strstr(w->changes, "SlateKeyProblem "));
 	assert_string_equal(world_property(w, "SignalKeysProblem"), "");
+	assert_string_equal(world_property(w, "SlateKeyProblem"), "");
 	companion_free(&c);
 }
 
@@ -332,7 +367,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(test_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hears, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_group_keys, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_key_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calls_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
