@@ -126,7 +126,7 @@ static int on_objects(sd_bus_message *answer, void *context, sd_bus_error *error
 }
 
 static int enter_searching(struct adapter *a) {
-	return bluez_get_objects(a->bus, &a->call, on_objects, a);
+	return bluez_get_objects(a->bus, (struct bluez_answer){ &a->call, on_objects, a });
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- pausing */
@@ -176,7 +176,7 @@ static int on_checked(sd_bus_message *answer, void *context, sd_bus_error *error
 
 /* A change could not be read: is it still as it was? What was registered stays so meanwhile. */
 static void check(struct adapter *a) {
-	if (is_settled(a) && !a->call && bluez_get_objects(a->bus, &a->call, on_checked, a) < 0)
+	if (is_settled(a) && !a->call && bluez_get_objects(a->bus, (struct bluez_answer){ &a->call, on_checked, a }) < 0)
 		start_pause(a);
 }
 
@@ -203,7 +203,9 @@ static int on_power_answer(sd_bus_message *answer, void *context, sd_bus_error *
 }
 
 static int enter_powering(struct adapter *a) {
-	return bluez_set_boolean(a->bus, a->path, BLUEZ_ADAPTER, "Powered", !a->keep_off, &a->call, on_power_answer, a);
+	return bluez_call(a->bus, (struct bluez_method){ a->path, DBUS_PROPERTIES, "Set" },
+	                  (struct bluez_answer){ &a->call, on_power_answer, a }, "ssv", BLUEZ_ADAPTER, "Powered", "b",
+	                  !a->keep_off);
 }
 
 /* -------------------------------------------------------------------------------------------------------------------- states */
@@ -442,9 +444,7 @@ void adapter_disconnect(struct adapter *a, const uint8_t peer[6]) {
 		return;
 	char path[BLUEZ_DEVICE_PATH_SIZE];
 	bluez_device_path(a->path, peer, path);
-	sd_bus_message *call;
-	if (bluez_call_new(a->bus, &call, path, BLUEZ_DEVICE, "Disconnect") >= 0)
-		(void)bluez_call_send(a->bus, call, NULL, NULL, NULL);
+	(void)bluez_call(a->bus, (struct bluez_method){ path, BLUEZ_DEVICE, "Disconnect" }, BLUEZ_NO_ANSWER, "");
 }
 
 void adapter_flush(struct adapter *a) {

@@ -158,16 +158,8 @@ static bool is_taken_up(const struct advert *a) {
 
 /* `answered` may be NULL. */
 static int unregister_from(sd_bus *bus, const char *adapter, struct advert *a, sd_bus_message_handler_t answered) {
-	sd_bus_message *call;
-	int r = bluez_call_new(bus, &call, adapter, BLUEZ_ADVERTISING_MANAGER, "UnregisterAdvertisement");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "o", a->path);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(bus, call, answered ? &a->call : NULL, answered, a);
+	return bluez_call(bus, (struct bluez_method){ adapter, BLUEZ_ADVERTISING_MANAGER, "UnregisterAdvertisement" },
+	                  (struct bluez_answer){ &a->call, answered, a }, "o", a->path);
 }
 
 static int unregister(struct advert *a, sd_bus_message_handler_t answered) {
@@ -206,17 +198,9 @@ static int enter_registering(struct advert *a) {
 	int r = add_object(a);
 	if (r < 0)
 		return r;
-	sd_bus_message *call;
-	r = bluez_call_new(adapter_bus(a->adapter), &call, adapter_path(a->adapter), BLUEZ_ADVERTISING_MANAGER,
-	                   "RegisterAdvertisement");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "oa{sv}", a->path, 0);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(adapter_bus(a->adapter), call, &a->call, on_registered, a);
+	const struct bluez_method method = { adapter_path(a->adapter), BLUEZ_ADVERTISING_MANAGER, "RegisterAdvertisement" };
+	return bluez_call(adapter_bus(a->adapter), method, (struct bluez_answer){ &a->call, on_registered, a }, "oa{sv}", a->path,
+	                  0);
 }
 
 static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context) {

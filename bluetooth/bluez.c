@@ -35,51 +35,33 @@ void bluez_device_path(const char *adapter, const uint8_t address[6], char ret[B
 	         address[2], address[1], address[0]);
 }
 
-int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member) {
-	sd_bus_message *call = NULL;
-	int r = sd_bus_message_new_method_call(bus, &call, BLUEZ, path, interface, member);
-	if (r >= 0)
-		r = sd_bus_message_set_auto_start(call, false);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
+static int send_call(sd_bus *bus, sd_bus_message *call, struct bluez_answer answer) {
+	if (answer.answered) {
+		assert(answer.slot && !*answer.slot);
+		return sd_bus_call_async(bus, answer.slot, call, answer.answered, answer.context, BLUEZ_CALL_US);
 	}
-	*ret = call;
-	return 0;
+	int r = sd_bus_message_set_expect_reply(call, false);
+	return r < 0 ? r : sd_bus_send(bus, call, NULL);
 }
 
-int bluez_call_send(sd_bus *bus, sd_bus_message *call, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
-	int r;
-	if (answered) {
-		assert(ret_slot && !*ret_slot);
-		r = sd_bus_call_async(bus, ret_slot, call, answered, context, BLUEZ_CALL_US);
-	} else {
-		r = sd_bus_message_set_expect_reply(call, false);
-		if (r >= 0)
-			r = sd_bus_send(bus, call, NULL);
-	}
+int bluez_call(sd_bus *bus, struct bluez_method method, struct bluez_answer answer, const char *types, ...) {
+	sd_bus_message *call = NULL;
+	va_list arguments;
+	va_start(arguments, types);
+	int r = sd_bus_message_new_method_call(bus, &call, BLUEZ, method.path, method.interface, method.member);
+	if (r >= 0)
+		r = sd_bus_message_set_auto_start(call, false);
+	if (r >= 0)
+		r = sd_bus_message_appendv(call, types, arguments);
+	va_end(arguments);
+	if (r >= 0)
+		r = send_call(bus, call, answer);
 	sd_bus_message_unref(call);
 	return r < 0 ? r : 0;
 }
 
-int bluez_set_boolean(sd_bus *bus, const char *path, const char *interface, const char *property, bool value,
-                      sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
-	sd_bus_message *call;
-	int r = bluez_call_new(bus, &call, path, DBUS_PROPERTIES, "Set");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "ssv", interface, property, "b", (int)value);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(bus, call, ret_slot, answered, context);
-}
-
-int bluez_get_objects(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context) {
-	sd_bus_message *call;
-	int r = bluez_call_new(bus, &call, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects");
-	return r < 0 ? r : bluez_call_send(bus, call, ret_slot, answered, context);
+int bluez_get_objects(sd_bus *bus, struct bluez_answer answer) {
+	return bluez_call(bus, (struct bluez_method){ "/", DBUS_OBJECT_MANAGER, "GetManagedObjects" }, answer, "");
 }
 
 bool bluez_is_gone(sd_bus_message *answer) {

@@ -53,15 +53,21 @@ void bluez_timer_start(sd_event_source *timer, uint64_t us);
 /* NULL is allowed. */
 void bluez_timer_stop(sd_event_source *timer);
 
-/* A method call that never starts bluetoothd by D-Bus activation: whether it runs is the system's decision. 0 or negative. */
-int bluez_call_new(sd_bus *bus, sd_bus_message **ret, const char *path, const char *interface, const char *member);
-/* Sends and unreferences `call`. With `answered`, *ret_slot takes the pending answer (it must be NULL before; unreferencing it
- * cancels); without, no answer is asked for. 0 or a negative errno. */
-int bluez_call_send(sd_bus *bus, sd_bus_message *call, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
-/* org.freedesktop.DBus.Properties.Set of a boolean. */
-int bluez_set_boolean(sd_bus *bus, const char *path, const char *interface, const char *property, bool value,
-                      sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
-int bluez_get_objects(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handler_t answered, void *context);
+struct bluez_method {
+	const char *path, *interface, *member;
+};
+/* Who waits for the answer: *slot takes it while it is pending (it must be NULL before; unreferencing it cancels). Without
+ * `answered` no answer is asked for. */
+struct bluez_answer {
+	sd_bus_slot **slot;
+	sd_bus_message_handler_t answered;
+	void *context;
+};
+#define BLUEZ_NO_ANSWER ((struct bluez_answer){ .slot = NULL })
+/* A method call that never starts bluetoothd by D-Bus activation: whether it runs is the system's decision. types, and what
+ * follows them: as for sd_bus_message_append; "" for none. 0 or a negative errno: nothing was sent. */
+int bluez_call(sd_bus *bus, struct bluez_method method, struct bluez_answer answer, const char *types, ...);
+int bluez_get_objects(sd_bus *bus, struct bluez_answer answer);
 /* True when the answer is an error because nobody owns the name. */
 bool bluez_is_gone(sd_bus_message *answer);
 

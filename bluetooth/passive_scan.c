@@ -108,16 +108,9 @@ static const sd_bus_vtable monitor_vtable[] = {
 /* --- states -------------------------------------------------------------------------------------------------------------- */
 
 static int call_manager(struct passive_scan *s, const char *member, sd_bus_message_handler_t answered) {
-	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_MONITOR_MANAGER, member);
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "o", ROOT_PATH);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(adapter_bus(s->adapter), call, answered ? &s->call : NULL, answered, s);
+	return bluez_call(adapter_bus(s->adapter),
+	                  (struct bluez_method){ adapter_path(s->adapter), BLUEZ_MONITOR_MANAGER, member },
+	                  (struct bluez_answer){ &s->call, answered, s }, "o", ROOT_PATH);
 }
 
 static void refused(struct passive_scan *s, sd_bus_message *answer) {
@@ -165,17 +158,9 @@ static int on_features(sd_bus_message *answer, void *context, sd_bus_error *erro
 }
 
 static int enter_asking(struct passive_scan *s) {
-	sd_bus_message *call;
 	s->generation = adapter_generation(s->adapter);
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), DBUS_PROPERTIES, "Get");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "ss", BLUEZ_MONITOR_MANAGER, "SupportedFeatures");
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(adapter_bus(s->adapter), call, &s->call, on_features, s);
+	return bluez_call(adapter_bus(s->adapter), (struct bluez_method){ adapter_path(s->adapter), DBUS_PROPERTIES, "Get" },
+	                  (struct bluez_answer){ &s->call, on_features, s }, "ss", BLUEZ_MONITOR_MANAGER, "SupportedFeatures");
 }
 
 static int enter_registering(struct passive_scan *s) {

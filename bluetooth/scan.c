@@ -249,18 +249,10 @@ static int on_description(sd_bus_message *answer, void *context, sd_bus_error *e
 
 static int ask_for_description(struct scan *s, const char *path) {
 	if (s->question)
-		return 0; /* it will be heard again */
-	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, path, DBUS_PROPERTIES, "GetAll");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "s", BLUEZ_DEVICE);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
+		return 0;               /* it will be heard again */
 	strcpy(s->question_path, path); /* shorter than PATH_LIMIT: is_ours */
-	return bluez_call_send(adapter_bus(s->adapter), call, &s->question, on_description, s);
+	return bluez_call(adapter_bus(s->adapter), (struct bluez_method){ path, DBUS_PROPERTIES, "GetAll" },
+	                  (struct bluez_answer){ &s->question, on_description, s }, "s", BLUEZ_DEVICE);
 }
 
 static int on_device_changed(sd_bus_message *message, void *context, sd_bus_error *error) {
@@ -312,19 +304,16 @@ static int on_filter_set(sd_bus_message *answer, void *context, sd_bus_error *er
 	return 0;
 }
 
+static struct bluez_method method(const struct scan *s, const char *member) {
+	return (struct bluez_method){ adapter_path(s->adapter), BLUEZ_ADAPTER, member };
+}
+
 /* No UUIDs: neither kernel nor bluetoothd looks for them in service data. Each repeat is wanted, it tells that the device is
  * still near. */
 static int set_filter(struct scan *s) {
-	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_ADAPTER, "SetDiscoveryFilter");
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "a{sv}", 2, "Transport", "s", "le", "DuplicateData", "b", 1);
-	if (r < 0) {
-		sd_bus_message_unref(call);
-		return r;
-	}
-	return bluez_call_send(adapter_bus(s->adapter), call, &s->call, on_filter_set, s);
+	return bluez_call(adapter_bus(s->adapter), method(s, "SetDiscoveryFilter"),
+	                  (struct bluez_answer){ &s->call, on_filter_set, s }, "a{sv}", 2, "Transport", "s", "le",
+	                  "DuplicateData", "b", 1);
 }
 
 static int on_started(sd_bus_message *answer, void *context, sd_bus_error *error) {
@@ -338,9 +327,8 @@ static int on_started(sd_bus_message *answer, void *context, sd_bus_error *error
 }
 
 static int start_discovery(struct scan *s) {
-	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_ADAPTER, "StartDiscovery");
-	return r < 0 ? r : bluez_call_send(adapter_bus(s->adapter), call, &s->call, on_started, s);
+	return bluez_call(adapter_bus(s->adapter), method(s, "StartDiscovery"), (struct bluez_answer){ &s->call, on_started, s },
+	                  "");
 }
 
 static int on_stopped(sd_bus_message *answer, void *context, sd_bus_error *error) {
@@ -353,9 +341,8 @@ static int on_stopped(sd_bus_message *answer, void *context, sd_bus_error *error
 
 /* `answered` may be NULL. */
 static int stop_discovery(struct scan *s, sd_bus_message_handler_t answered) {
-	sd_bus_message *call;
-	int r = bluez_call_new(adapter_bus(s->adapter), &call, adapter_path(s->adapter), BLUEZ_ADAPTER, "StopDiscovery");
-	return r < 0 ? r : bluez_call_send(adapter_bus(s->adapter), call, answered ? &s->call : NULL, answered, s);
+	return bluez_call(adapter_bus(s->adapter), method(s, "StopDiscovery"), (struct bluez_answer){ &s->call, answered, s },
+	                  "");
 }
 
 static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {

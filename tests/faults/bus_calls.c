@@ -82,6 +82,7 @@ WRAP_BUS(sd_bus_message_new_method_call,
 WRAP_MESSAGE(sd_bus_query_sender_creds, (sd_bus_message * m, uint64_t mask, sd_bus_creds **creds), (m, mask, creds), ENOTCONN)
 WRAP_MESSAGE(sd_bus_message_set_auto_start, (sd_bus_message * m, int b), (m, b), EPERM)
 WRAP_MESSAGE(sd_bus_message_set_expect_reply, (sd_bus_message * m, int b), (m, b), EPERM)
+WRAP_MESSAGE(sd_bus_message_appendv, (sd_bus_message * m, const char *types, va_list values), (m, types, values), ENOMEM)
 WRAP_MESSAGE(sd_bus_message_append_array, (sd_bus_message * m, char type, const void *bytes, size_t size), (m, type, bytes, size),
              ENOMEM)
 WRAP_MESSAGE(sd_bus_message_open_container, (sd_bus_message * m, char type, const char *contents), (m, type, contents), ENOMEM)
@@ -101,7 +102,7 @@ int __wrap_sd_bus_message_append(sd_bus_message *m, const char *types, ...);
 int __wrap_sd_bus_message_append(sd_bus_message *m, const char *types, ...) {
 	va_list values;
 	va_start(values, types);
-	int r = message_fails(m, "sd_bus_message_append") ? -ENOMEM : sd_bus_message_appendv(m, types, values);
+	int r = message_fails(m, "sd_bus_message_append") ? -ENOMEM : __real_sd_bus_message_appendv(m, types, values);
 	va_end(values);
 	return r;
 }

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/address.h"
 #include "bluetooth/advert.h"
@@ -495,18 +495,11 @@ int main(int argc, char *argv[]) {
 		return 2;
 	}
 	log_set_level(LOG_LEVEL_DEBUG);
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	int r = crypto_start();
 	if (r >= 0)
 		r = sd_event_default(&lab.event);
 	if (r >= 0)
-		r = sd_event_add_signal(lab.event, NULL, SIGTERM, on_signal, &lab);
-	if (r >= 0)
-		r = sd_event_add_signal(lab.event, NULL, SIGINT, on_signal, &lab);
+		r = loop_handle_end(lab.event, on_signal, &lab);
 	if (r >= 0)
 		r = sd_bus_open_system(&lab.bus);
 	if (r >= 0)

@@ -26,7 +26,7 @@
 #define SENDER 77
 #define SECOND_US 1000000u
 #define PATIENCE_US (3 * SECOND_US)
-#define REST_US SECOND_US /* until the camera listens again, which it does while the recorder is buffering */
+#define REST_US SECOND_US /* in which a recording of the call before would begin, too late */
 #define COUNT_LIMIT 1000
 #define RECORDER_PATH "/org/lanyard/Recorder1"
 #define RECORDER_INTERFACE "org.lanyard.Recorder1"
@@ -157,7 +157,7 @@ static void take_air(struct calling *c, const char *air, const char *adapter, co
 	if (!c->air)
 		die(air, -errno);
 	c->adapter = adapter;
-	char problem[GROUP_KEYS_PROBLEM_SIZE];
+	char problem[KEY_FILE_PROBLEM_SIZE];
 	int r = group_keys_read(keys, (uint32_t)time(NULL) / WEEK_SECONDS, c->keys, &c->key_count, problem);
 	if (r < 0)
 		die(problem, r);

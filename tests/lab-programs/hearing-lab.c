@@ -221,20 +221,17 @@ static int on_discovering(sd_bus_message *answer, void *context, sd_bus_error *e
 static int on_filtered(sd_bus_message *answer, void *context, sd_bus_error *error) {
 	(void)error;
 	struct hearing *h = context;
-	sd_bus_message *call;
 	h->call = sd_bus_slot_unref(h->call);
 	int r = sd_bus_message_is_method_error(answer, NULL)
 	                ? -sd_bus_message_get_errno(answer)
-	                : bluez_call_new(h->bus, &call, adapter_path(h->adapter), BLUEZ_ADAPTER, "StartDiscovery");
-	if (r >= 0)
-		r = bluez_call_send(h->bus, call, &h->call, on_discovering, h);
+	                : bluez_call(h->bus, (struct bluez_method){ adapter_path(h->adapter), BLUEZ_ADAPTER, "StartDiscovery" },
+	                             (struct bluez_answer){ &h->call, on_discovering, h }, "");
 	if (r < 0)
 		die("discovery", r);
 	return 0;
 }
 
 static void listen_bus(struct hearing *h) {
-	sd_bus_message *call;
 	int r = sd_bus_add_match(h->bus, NULL, BLUEZ_DEVICE_CHANGED_RULE, on_changed, h);
 	if (r >= 0)
 		r = sd_bus_add_match(h->bus, NULL,
@@ -242,11 +239,9 @@ static void listen_bus(struct hearing *h) {
 		                     "',member='InterfacesAdded'",
 		                     on_added, h);
 	if (r >= 0)
-		r = bluez_call_new(h->bus, &call, adapter_path(h->adapter), BLUEZ_ADAPTER, "SetDiscoveryFilter");
-	if (r >= 0)
-		r = sd_bus_message_append(call, "a{sv}", 2, "Transport", "s", "le", "DuplicateData", "b", 1);
-	if (r >= 0)
-		r = bluez_call_send(h->bus, call, &h->call, on_filtered, h);
+		r = bluez_call(h->bus, (struct bluez_method){ adapter_path(h->adapter), BLUEZ_ADAPTER, "SetDiscoveryFilter" },
+		               (struct bluez_answer){ &h->call, on_filtered, h }, "a{sv}", 2, "Transport", "s", "le",
+		               "DuplicateData", "b", 1);
 	if (r < 0)
 		die("bluetoothd", r);
 }
