@@ -58,9 +58,10 @@ int radio_bluetooth_new(struct radio **ret, sd_bus *bus, const struct radio_blue
                         const struct radio_callbacks *callbacks, void *context);
 /* Keeps the adapter switched off. */
 int radio_off_new(struct radio **ret, sd_bus *bus, const char *adapter, const struct radio_callbacks *callbacks, void *context);
-/* path: of the Unix socket. */
-int radio_socket_new(struct radio **ret, sd_event *event, const char *path, const struct radio_callbacks *callbacks,
-                     void *context);
+/* path: of the Unix socket for links; what is said on the air arrives at path + ".air". Of the configuration only the companies
+ * count. */
+int radio_socket_new(struct radio **ret, sd_event *event, const char *path, const struct radio_bluetooth_config *config,
+                     const struct radio_callbacks *callbacks, void *context);
 
 /* What connectable advert is on the air from now on, kept there across connections and restarts of bluetoothd; NULL: none. */
 static inline void radio_advertise(struct radio *radio, const struct advert_content *content) {

@@ -7,16 +7,14 @@
 
 #include "base/log.h"
 #include "bluetooth/adapter.h"
-#include "bluetooth/ear.h"
 #include "bluetooth/ear_socket.h"
 #include "bluetooth/fresh_address.h"
 #include "bluetooth/passive_scan.h"
 #include "bluetooth/peers.h"
 #include "cam-radio/deadline.h"
+#include "cam-radio/hearing.h"
 #include "cam-radio/radio.h"
 #include "pairing/limits.h"
-#include "signal/advert.h"
-#include "signal/legacy.h"
 
 /* A companion that has just paired comes back at once for its session. */
 #define LINGER_US (3 * SECOND_US)
@@ -24,7 +22,6 @@
 #define LISTEN_RETRY_US (2 * SECOND_US)
 /* Room for a flood while the loop is busy. */
 #define EAR_BUFFER (4 * 1024 * 1024)
-#define EAR_BATCH 64
 
 /* Advertised side by side. */
 enum advert_kind { ADVERT_KIND_CONNECTABLE, ADVERT_KIND_BEACON, ADVERT_KINDS };
@@ -45,7 +42,7 @@ struct radio_bluetooth {
 	struct radio_bluetooth_config config;
 	bool listening; /* for adverts */
 	struct passive_scan *scan;
-	struct ear *ear;
+	struct hearing *hearing;
 	const struct radio_callbacks *callbacks;
 	void *context;
 };
@@ -104,59 +101,31 @@ static void start_listening(struct radio_bluetooth *r) {
 
 /* --- adverts --- */
 
-enum heard_format { HEARD_ADVERT, HEARD_LEGACY };
-
-static void on_advert(void *context, const struct advert_report *report, size_t format, const uint8_t *data) {
-	struct radio_bluetooth *r = context;
-	if (format == HEARD_LEGACY)
-		r->callbacks->heard_legacy(r->context, report->address, data);
-	else
-		r->callbacks->heard(r->context, report->address, report->rssi, data);
-}
-
-static void on_malformed(void *context, const struct advert_report *report, size_t format, size_t length) {
-	struct radio_bluetooth *r = context;
-	uint8_t header = format == HEARD_LEGACY ? LEGACY_HEADER : ADVERT_HEADER;
-	r->callbacks->malformed(r->context, report->address, header, length);
-}
-
 static void stop_hearing(struct radio_bluetooth *r) {
-	ear_free(r->ear);
-	r->ear = NULL;
+	hearing_free(r->hearing);
+	r->hearing = NULL;
 	passive_scan_free(r->scan);
 	r->scan = NULL;
 }
 
-static void on_ear_failed(void *context, int error) {
-	struct radio_bluetooth *r = context;
-	log_line(LOG_LEVEL_WARNING, "bluetooth", "adverts are not heard any more: %s", strerror(-error));
-	ear_free(r->ear); /* another one when the adapter is ready again */
-	r->ear = NULL;
-}
-
-static const struct ear_callbacks ear_handlers = { .heard = on_advert, .malformed = on_malformed, .failed = on_ear_failed };
-
-static int open_ear(struct radio_bluetooth *r, const struct ear_config *config) {
+static int open_hearing(struct radio_bluetooth *r, const struct ear_format format[EAR_FORMATS]) {
 	int number = adapter_number(r->adapter);
-	int file = number < 0 ? number : ear_socket_open((unsigned)number, config->format, EAR_BUFFER);
-	return file < 0 ? file : ear_new(&r->ear, r->event, file, config, &ear_handlers, r);
+	int file = number < 0 ? number : ear_socket_open((unsigned)number, format, EAR_BUFFER);
+	return file < 0 ? file : hearing_new(&r->hearing, r->event, file, format, r->callbacks, r->context);
 }
 
 /* The adapter is ready. */
 static void start_hearing(struct radio_bluetooth *r) {
-	const struct ear_config config = {
-		.format = { [HEARD_ADVERT] = { r->config.company, ADVERT_HEADER, ADVERT_SIZE },
-		            [HEARD_LEGACY] = { r->config.legacy_company, LEGACY_HEADER, LEGACY_SIZE } },
-		.batch = EAR_BATCH,
-	};
-	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter, config.format, PASSIVE_SCAN_ACTIVATE_US);
+	struct ear_format format[EAR_FORMATS];
+	hearing_formats(r->config.company, r->config.legacy_company, format);
+	int result = r->scan ? 0 : passive_scan_new(&r->scan, r->adapter, format, PASSIVE_SCAN_ACTIVATE_US);
 	if (result == 0)
 		passive_scan_refresh(r->scan);
 	/* The ear belongs to one incarnation of the adapter. */
-	ear_free(r->ear);
-	r->ear = NULL;
+	hearing_free(r->hearing);
+	r->hearing = NULL;
 	if (result == 0)
-		result = open_ear(r, &config);
+		result = open_hearing(r, format);
 	if (result < 0)
 		log_line(LOG_LEVEL_ERROR, "bluetooth", "cannot listen for adverts: %s", strerror(-result));
 }

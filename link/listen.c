@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "link/unix_socket.h"
 
 struct listener {
 	int file; /* -1 once closed */
@@ -96,30 +97,16 @@ int listener_new_tcp(struct listener **ret, sd_event *event, const struct tcp_en
 int listener_new_unix(struct listener **ret, sd_event *event, const char *path, const struct listener_callbacks *callbacks,
                       void *context) {
 	assert(ret && event && path && callbacks && callbacks->accepted && callbacks->failed);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
-	if (length == 0 || length >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, length);
-	struct stat status;
-	if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-		(void)unlink(path); /* when it stays, bind says so */
-	int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int file = unix_socket_bind(path, SOCK_STREAM);
 	if (file < 0)
-		return -errno;
-	/* fchmod before bind sets the mode that the path is created with: no moment in which others may connect. */
-	if (fchmod(file, S_IRUSR | S_IWUSR) < 0 || bind(file, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		int r = -errno;
-		close(file);
-		return r;
-	}
+		return file;
 	struct listener *l;
 	int r = listener_new(&l, event, file, SOMAXCONN, callbacks, context);
 	if (r < 0) {
 		(void)unlink(path);
 		return r;
 	}
-	memcpy(l->path, path, length + 1);
+	strcpy(l->path, path); /* which was no longer than an address */
 	*ret = l;
 	return 0;
 }
