@@ -17,7 +17,7 @@ struct contender {
 #define CLOCK_PASSING CLOCK_MONOTONIC_RAW
 #define CLOCK_WORKING CLOCK_PROCESS_CPUTIME_ID
 
-/* Seconds for one unit of work of each contender, over `rounds` rounds of about 10 ms each. seconds[] has `count` items: the
+/* Seconds for one unit of work of each contender, over `rounds` rounds of about 3 ms each. seconds[] has `count` items: the
  * median of the first contender, and for the others that times the median of their ratios to it within a round. */
 void compare(clockid_t clock, const struct contender *contenders, size_t count, unsigned rounds, double *seconds);
 

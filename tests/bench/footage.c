@@ -230,7 +230,7 @@ void bench_footage(void) {
 	/* What it costs that any 4 KiB can be read, and are safe from a power cut, by themselves. */
 	bench_read(&storage, LARGEST, LARGEST, "footage read, 1 MiB, beside one tag for all of it", 0);
 	double seconds;
-	compare(CLOCK_WORKING, &(const struct contender){ "seek", seek_container, &storage }, 1, 31, &seconds);
+	compare(CLOCK_WORKING, &(const struct contender){ "seek", seek_container, &storage }, 1, 101, &seconds);
 	figure_print(&(struct figure){ "4 KiB from anywhere in a recording", "us", seconds * 1e6, 0, NULL, 1000, false });
 	container_reader_free(storage.reader);
 	end(&storage);

@@ -137,7 +137,7 @@ void libraries_free(struct libraries *l) {
 }
 
 #define LIBRARIES 3u
-#define ROUNDS 31u
+#define ROUNDS 101u
 
 void libraries_compare(struct libraries *libraries, const char *name, size_t size, double budget, void (*ours)(void *context),
                        void (*theirs)(void *peer), void *context) {
