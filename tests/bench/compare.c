@@ -2,23 +2,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#define BATCH_SECONDS 0.01
+#define BATCH_SECONDS 0.003
 #define ROUNDS_LIMIT 101u
 #define CONTENDERS_LIMIT 5u
 
-static double now(void) {
+static double now(clockid_t clock) {
 	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC_RAW, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-static double batch(const struct contender *contender, unsigned units) {
-	double began = now();
+static double batch(clockid_t clock, const struct contender *contender, unsigned units) {
+	double began = now(clock);
 	for (unsigned i = 0; i < units; i++)
 		contender->work(contender->context);
-	return (now() - began) / units;
+	return (now(clock) - began) / units;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -31,19 +30,20 @@ static double median(double *values, unsigned count) {
 	return values[count / 2];
 }
 
-void compare(const struct contender *contenders, size_t count, unsigned rounds, double *seconds) {
+void compare(clockid_t clock, const struct contender *contenders, size_t count, unsigned rounds, double *seconds) {
 	static double all[CONTENDERS_LIMIT][ROUNDS_LIMIT];
 	unsigned units[CONTENDERS_LIMIT];
 	REQUIRE(count <= CONTENDERS_LIMIT && rounds <= ROUNDS_LIMIT && rounds > 0);
 	for (size_t i = 0; i < count; i++) {
-		double once = batch(&contenders[i], 1); /* also warms the caches */
+		double once = batch(clock, &contenders[i], 1); /* also warms the caches */
 		double fit = BATCH_SECONDS / (once > 1e-9 ? once : 1e-9);
 		units[i] = fit < 1 ? 1 : fit > 1e6 ? 1000000 : (unsigned)fit;
 	}
 	for (unsigned round = 0; round < rounds; round++)
 		for (size_t i = 0; i < count; i++) {
-			size_t turn = (i + round) % count; /* nobody is always the one who finds the caches cold */
-			all[turn][round] = batch(&contenders[turn], units[turn]);
+			/* Nobody is always the first, nor the one who finds the caches as one and the same has left them. */
+			size_t turn = (round + (round % 2 == 0 ? i : count - i)) % count;
+			all[turn][round] = batch(clock, &contenders[turn], units[turn]);
 		}
 	/* The machine's speed changes from round to round: what is compared is what ran in the same round. */
 	double ratios[CONTENDERS_LIMIT] = { 0 };

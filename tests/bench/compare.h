@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 struct contender {
 	const char *name;
@@ -11,9 +12,14 @@ struct contender {
 	void *context;
 };
 
-/* Seconds for one unit of work of each contender, over `rounds` rounds of about 10 ms each. seconds[] has `count` items: the
+/* What time is counted by: as it passes, for whatever waits; or only while this process has a processor, for what never waits, so
+ * that others who want one do not count. */
+#define CLOCK_PASSING CLOCK_MONOTONIC_RAW
+#define CLOCK_WORKING CLOCK_PROCESS_CPUTIME_ID
+
+/* Seconds for one unit of work of each contender, over `rounds` rounds of about 3 ms each. seconds[] has `count` items: the
  * median of the first contender, and for the others that times the median of their ratios to it within a round. */
-void compare(const struct contender *contenders, size_t count, unsigned rounds, double *seconds);
+void compare(clockid_t clock, const struct contender *contenders, size_t count, unsigned rounds, double *seconds);
 
 /* One figure. peer_name NULL: there is none, then budget bounds `ours` itself instead of ours / peer. budget 0: none. */
 struct figure {

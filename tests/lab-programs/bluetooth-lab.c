@@ -1,14 +1,15 @@
 /* bluetooth-lab: the Bluetooth room alone, as a camera or a companion, for lab scenarios. Prints one line for each thing that
  * happens, flushed, with milliseconds since its start; SIGTERM ends it cleanly.
  *
- *   bluetooth-lab camera ADAPTER DATA [--drop] [--sealed]
+ *   bluetooth-lab camera ADAPTER DATA [--drop] [--sealed | --alternate]
  *       advertises the hexadecimal DATA, accepts channels and sends back whatever arrives.
- *   bluetooth-lab companion ADAPTER DATA [--cycles N] [--bytes N] [--hold MS] [--drop] [--sealed]
+ *   bluetooth-lab companion ADAPTER DATA [--cycles N] [--bytes N] [--hold MS] [--drop] [--sealed | --alternate]
  *       finds the advert with DATA, opens a channel, sends N bytes (default 64) and takes them back, holds the channel, closes
  * it; N times (default 1; 0 without end), dialling again what it heard last, scanning anew after each failure. Status 0 when
  *       every cycle came to its end.
  *
  * --sealed: the bytes go through a channel of ours, keys and records, instead of as they are (both ends alike).
+ * --alternate: those of every second channel do (both ends alike).
  * --drop: ends the radio connection as soon as a channel is closed (without it, after some seconds without one). */
 #include <errno.h>
 #include <getopt.h>
@@ -65,7 +66,8 @@ struct lab {
 	struct adapter *adapter;
 	struct peers *peers;
 	struct advert_content content;
-	bool drop, sealed;
+	bool drop, sealed, alternate;
+	unsigned long channels;
 	uint64_t start_us;
 
 	/* camera */
@@ -141,11 +143,13 @@ static void make_keys(bool camera, struct static_keys *own, struct pairing_recor
 	memcpy(peer->peer_key, keys[!camera].public, KEY_SIZE);
 }
 
-static int pipe_open(struct pipe *pipe, const struct lab *lab, bool camera, int file, size_t send_mtu,
+static int pipe_open(struct pipe *pipe, struct lab *lab, bool camera, int file, size_t send_mtu,
                      const struct stream_callbacks *plain, const struct wire_callbacks *sealed, void *context) {
 	static struct static_keys own;
 	static struct pairing_record peer;
-	if (!lab->sealed)
+	bool seal = lab->sealed || (lab->alternate && lab->channels % 2 == 1);
+	lab->channels++;
+	if (!seal)
 		return stream_new(&pipe->stream, lab->event, file, send_mtu, QUEUE_LIMIT, plain, context);
 	make_keys(camera, &own, &peer);
 	const struct wire_config config = {
@@ -312,7 +316,8 @@ static void on_received(void *context, const uint8_t *bytes, size_t length) {
 		}
 	if (lab->received == lab->bytes && lab->state == COMPANION_SENDING) {
 		double ms = ms_since(lab->since_us);
-		say(lab, "echo bytes=%lu ms=%.1f kB/s=%.0f", lab->bytes, ms, (double)lab->bytes / ms);
+		say(lab, "echo bytes=%lu ms=%.1f kB/s=%.0f%s", lab->bytes, ms, (double)lab->bytes / ms,
+		    lab->pipe.wire ? " sealed" : "");
 		enter_state(lab, COMPANION_HOLDING);
 	}
 }
@@ -447,9 +452,13 @@ static void on_lost(void *context, enum reason reason) {
 
 static int parse(struct lab *lab, int argc, char *argv[]) {
 	static const struct option options[] = {
-		{ "cycles", required_argument, NULL, 'c' }, { "bytes", required_argument, NULL, 'b' },
-		{ "hold", required_argument, NULL, 'h' },   { "drop", no_argument, NULL, 'd' },
-		{ "sealed", no_argument, NULL, 's' },       { NULL, 0, NULL, 0 },
+		{ "cycles", required_argument, NULL, 'c' },
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "hold", required_argument, NULL, 'h' },
+		{ "drop", no_argument, NULL, 'd' },
+		{ "sealed", no_argument, NULL, 's' },
+		{ "alternate", no_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
 	};
 	lab->cycles = 1;
 	lab->bytes = 64;
@@ -470,6 +479,9 @@ static int parse(struct lab *lab, int argc, char *argv[]) {
 			break;
 		case 's':
 			lab->sealed = true;
+			break;
+		case 'a':
+			lab->alternate = true;
 			break;
 		default:
 			return -EINVAL;
