@@ -248,14 +248,18 @@ static void handle_transport(struct channel *c, const uint8_t *record, size_t le
 		return;
 	}
 	c->heard_us = c->now_us;
+	size_t message_length = length - RECORD_TAG_SIZE;
 	if (c->kind == CHANNEL_PAIRING) {
-		handle_step(c, message, length - RECORD_TAG_SIZE);
-		return;
+		handle_step(c, message, message_length);
+	} else {
+		if (c->state == CAMERA_FIRST)
+			channel_go_live(c);
+		if (channel_is_open(c))
+			handle_session_message(c, message, message_length);
 	}
-	if (c->state == CAMERA_FIRST)
-		channel_go_live(c);
-	if (channel_is_open(c))
-		handle_session_message(c, message, length - RECORD_TAG_SIZE);
+	/* A shorter record that follows would leave its end where it is: a network's key, say. Media carries no keys. */
+	if (c->kind != CHANNEL_MEDIA)
+		wipe(message, message_length);
 }
 
 static void handle_record(struct channel *c, const uint8_t *record, size_t length) {

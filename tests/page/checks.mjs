@@ -6,6 +6,9 @@ import { readFileSync } from "node:fs";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const MIN_TARGET = 44;
 
+/** What `run` tells the tests through the environment. */
+export const setting = (name) => process.env[name] ?? assert.fail(`${name} is not set; start this with tests/page/run`);
+
 /** axe finds nothing serious or critical; nothing scrolls sideways; what is to be touched is large enough for a gloved finger. */
 export async function checkScreen(page, name) {
 	// Evaluated through the debugger, which the page's own script policy does not reach.

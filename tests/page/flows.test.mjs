@@ -10,9 +10,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { launch, openPage, WIDTHS } from "./browser.mjs";
-import { checkScreen, until, videoState, waitForTime } from "./checks.mjs";
+import { checkScreen, setting, until, videoState, waitForTime } from "./checks.mjs";
 
-const setting = (name) => process.env[name] ?? assert.fail(`${name} is not set; start this with tests/page/run`);
 const url = setting("LANYARD_PAGE").replace(/\/$/, "");
 const token = readFileSync(setting("LANYARD_TOKEN_FILE"), "utf8").trim();
 const pressCommand = setting("LANYARD_PRESS");

@@ -90,6 +90,23 @@ class Units(Folder):
         path = self.write("open.service", "[Service]\nExecStart=/bin/true\n")
         self.assertNotEqual(run("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", path).returncode, 0)
 
+    def test_memory_stays_memory(self):
+        """Keys, footage, and what hostapd and wpa_supplicant know of the network: nothing of it gets to a disk, as swap or as a core."""
+        for unit in UNITS:
+            with open(self.path(unit)) as file:
+                settings = file.read().splitlines()
+            for setting in ("LimitCORE=0", "MemorySwapMax=0"):
+                self.assertIn(setting, settings, unit)
+
+    def test_enough_may_be_locked(self):
+        """Below what its main.c asks for, a daemon leaves its memory unlocked."""
+        for name, source in DAEMONS.items():
+            with open(os.path.join(SOURCE, os.path.dirname(source), "main.c")) as file:
+                wanted = int(re.search(r"(?m)^#define MEMORY_NEEDED \((\d+)ul \* 1024 \* 1024\)$", file.read())[1])
+            with open(self.path(name + ".service")) as file:
+                limit = re.search(r"(?m)^LimitMEMLOCK=(?:(\d+)M|infinity)$", file.read())
+            self.assertTrue(limit and int(limit[1] or wanted) >= wanted, name)
+
     def test_users(self):
         root = self.path("root")
         os.makedirs(os.path.join(root, "etc"))

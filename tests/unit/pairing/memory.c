@@ -226,12 +226,40 @@ static void test_nothing_is_left_behind(void **state) {
 	pair_end(&pair);
 }
 
+/* A network's key comes and goes as a message of a session, and no record after it need be as long. */
+static void test_messages_are_not_kept(void **state) {
+	(void)state;
+	static const uint8_t key[KEY_SIZE + 1] = "a network's key, told in passing";
+	pair_start(&pair);
+	pair_complete_pairing(&pair);
+	pair_open(&pair, CHANNEL_SESSION);
+	pair_run(&pair);
+	secret_count = 0;
+	add_secret(key);
+	struct pair_end *const ends[] = { &pair.camera, &pair.companion };
+	for (size_t i = 0; i < ELEMENTS(ends); i++) {
+		struct pair_end *from = ends[i], *to = ends[1 - i];
+		assert_int_equal(channel_send(from->channel, key, KEY_SIZE), 0);
+		pair_run(&pair);
+		assert_memory_equal(to->message, key, KEY_SIZE);
+		for (size_t j = 0; j < ELEMENTS(ends); j++) {
+			const struct channel *channel = ends[j]->channel;
+			assert_false(holds_secret(channel, sizeof(*channel)));
+			assert_false(holds_secret(channel->in.buffer, malloc_usable_size(channel->in.buffer)));
+			assert_false(holds_secret(channel->out, malloc_usable_size(channel->out)));
+		}
+	}
+	secret_count = 0;
+	pair_end(&pair);
+}
+
 int main(void) {
 	if (CRYPTO_set_mem_functions(library_malloc, library_realloc, library_free) != 1 || crypto_start() < 0)
 		return 1;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_allocation_fails),
 		cmocka_unit_test(test_nothing_is_left_behind),
+		cmocka_unit_test(test_messages_are_not_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
