@@ -16,6 +16,19 @@ static void on_changed(void *context) {
 		parts->callbacks->changed(parts->context);
 }
 
+/* A pairing that failed, or was given up, at its last word may be stored at the camera: it is looked for. */
+static void look_for_candidate(struct parts *parts) {
+	if (pairer_state(parts->pairer) == PAIRER_IDLE && session_state(parts->session) == SESSION_UNPAIRED &&
+	    keyring_newest(parts->keyring))
+		session_restart(parts->session, NULL);
+}
+
+static void on_pairer_changed(void *context) {
+	struct parts *parts = context;
+	look_for_candidate(parts);
+	on_changed(parts);
+}
+
 static void on_paired(void *context, enum reason reason) {
 	struct parts *parts = context;
 	parts->pairing_reason = reason;
@@ -23,11 +36,13 @@ static void on_paired(void *context, enum reason reason) {
 		finder_stop(parts->finder);
 		recordings_clear(parts->recordings);
 		session_restart(parts->session, pairer_peer(parts->pairer));
+	} else {
+		look_for_candidate(parts);
 	}
 	on_changed(parts);
 }
 
-static const struct pairer_callbacks pairer_handlers = { .changed = on_changed, .finished = on_paired };
+static const struct pairer_callbacks pairer_handlers = { .changed = on_pairer_changed, .finished = on_paired };
 
 static void on_session_live(void *context) {
 	struct parts *parts = context;
