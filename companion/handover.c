@@ -118,9 +118,10 @@ static void handover_closed_if_done(struct handover *handover) {
 		return;
 	handover_cancel_request(handover);
 	if (handover->state == HANDOVER_RETRYING) {
-		if (handover_start(handover) == 0)
+		int result = handover_start(handover);
+		if (result == 0)
 			return;
-		handover->reason = REASON_SESSION_LOST; /* without it nothing can be asked */
+		handover->reason = result == -ENOTCONN ? REASON_SESSION_LOST : REASON_INTERNAL;
 	}
 	if (handover->reason == REASON_OK)
 		log_line(LOG_LEVEL_INFO, "wifi", "off");
@@ -172,7 +173,7 @@ static void handover_begin_closing(struct handover *handover, enum reason reason
 	if (handover->camera_on) {
 		lanyard_Request request = { .which_body = lanyard_Request_wifi_stop_tag };
 		if (handover_ask(handover, &request, CLOSE_TIMEOUT_US, on_stop_answer) < 0)
-			handover->camera_on = false; /* no session: the camera takes it down for that */
+			handover->camera_on = false; /* no session, and the camera takes it down for that; or it is idle soon */
 	}
 	if (handover->station_on)
 		station_leave(handover->station);
@@ -227,8 +228,8 @@ static void on_accepted(void *context, int file) {
 	struct handover *handover = context;
 	listener_free(handover->listener);
 	handover->listener = NULL;
-	const struct pairing_record *record = keyring_record(handover->config.keyring, KEYRING_PROVEN);
-	if (!record) { /* forgotten a moment ago: the session's end is about to take this down too */
+	const struct pairing_record *record = session_pairing(handover->config.session);
+	if (!record) { /* lost a moment ago: the session's end is about to take this down too */
 		close(file);
 		handover_fail(handover, REASON_SESSION_LOST);
 		return;
@@ -277,8 +278,9 @@ static void handover_announce(struct handover *handover, const uint8_t address[1
 	joined->address.size = 16;
 	memcpy(joined->address.bytes, address, 16);
 	joined->port = port;
-	if (handover_ask(handover, &request, DIAL_TIMEOUT_US, on_joined_answer) < 0)
-		handover_fail(handover, REASON_SESSION_LOST);
+	int result = handover_ask(handover, &request, DIAL_TIMEOUT_US, on_joined_answer);
+	if (result < 0)
+		handover_fail(handover, result == -ENOTCONN ? REASON_SESSION_LOST : REASON_INTERNAL);
 }
 
 static void on_station_joined(void *context, unsigned index, const uint8_t address[16]) {

@@ -10,6 +10,7 @@
 #include "pairing/limits.h"
 
 #define BUS_RETRY_US (2 * SECOND_US)
+#define SCAN_RETRY_US SECOND_US
 #define ADAPTER_NAME_CAPACITY 32
 
 struct radio_bluez {
@@ -22,6 +23,7 @@ struct radio_bluez {
 	bool scanning;           /* wanted */
 	unsigned dialling;       /* attempts under way: scanning waits for them */
 	sd_event_source *reopen; /* opens the bus: at start, and after it was lost */
+	sd_event_source *rescan; /* begins to scan, when that failed */
 	bool told;               /* that the bus is missing: logged once until it is back */
 	uint64_t rested_us;      /* CLOCK_BOOTTIME: no dial begins before (LINK_REST_US) */
 	const struct radio_events *events;
@@ -45,6 +47,11 @@ static void on_scan_heard(void *context, const struct sighting *sighting) {
 
 static const struct scan_callbacks scan_handlers = { .heard = on_scan_heard };
 
+static void set_timer(sd_event_source *timer, uint64_t delay_us) {
+	sd_event_source_set_time_relative(timer, delay_us);
+	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
 static void radio_bluez_update_scan(struct radio_bluez *radio) {
 	/* bluetoothd's discovery hears each advert once in four seconds, and while it runs the kernel hears those that it wants
 	 * to connect to no oftener. */
@@ -58,8 +65,17 @@ static void radio_bluez_update_scan(struct radio_bluez *radio) {
 		return;
 	}
 	int result = scan_new(&radio->scan, radio->adapter, &scan_handlers, radio);
-	if (result < 0) /* out of memory: the next change of the adapter or of the wish to scan tries again */
+	if (result < 0) {
 		log_line(LOG_LEVEL_ERROR, "radio", "scanning could not be started: %s", strerror(-result));
+		set_timer(radio->rescan, SCAN_RETRY_US);
+	}
+}
+
+static int on_rescan(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	radio_bluez_update_scan(context);
+	return 0;
 }
 
 static void on_adapter_ready(void *context) {
@@ -84,16 +100,11 @@ static void radio_bluez_close_bus(struct radio_bluez *radio) {
 	radio->bus = sd_bus_close_unref(radio->bus);
 }
 
-static void radio_bluez_reopen_in(struct radio_bluez *radio, uint64_t delay_us) {
-	sd_event_source_set_time_relative(radio->reopen, delay_us);
-	sd_event_source_set_enabled(radio->reopen, SD_EVENT_ONESHOT);
-}
-
 /* Runs inside the bus's own dispatching: it is taken down from the timer, not here. */
 static int on_bus_lost(sd_bus_message *message, void *context, sd_bus_error *error) {
 	(void)message;
 	(void)error;
-	radio_bluez_reopen_in(context, 0);
+	set_timer(((struct radio_bluez *)context)->reopen, 0);
 	return 0;
 }
 
@@ -118,7 +129,7 @@ static int on_reopen(sd_event_source *source, uint64_t time_us, void *context) {
 	if (had_bus) {
 		log_reason(LOG_LEVEL_WARNING, "radio", REASON_BLUETOOTH_GONE, "the system bus was lost");
 		radio->events->state(radio->context, REASON_BLUETOOTH_GONE);
-		radio_bluez_reopen_in(radio, BUS_RETRY_US);
+		set_timer(radio->reopen, BUS_RETRY_US);
 		return 0;
 	}
 	int result = radio_bluez_open_bus(radio);
@@ -128,7 +139,7 @@ static int on_reopen(sd_event_source *source, uint64_t time_us, void *context) {
 			log_line(LOG_LEVEL_WARNING, "radio", "the system bus cannot be reached (%s): trying on",
 			         strerror(-result));
 		radio->told = true;
-		radio_bluez_reopen_in(radio, BUS_RETRY_US);
+		set_timer(radio->reopen, BUS_RETRY_US);
 		return 0;
 	}
 	radio->told = false;
@@ -227,6 +238,7 @@ static void radio_bluez_free(struct radio_backend *backend) {
 	struct radio_bluez *radio = (struct radio_bluez *)backend;
 	radio_bluez_close_bus(radio);
 	sd_event_source_disable_unref(radio->reopen);
+	sd_event_source_disable_unref(radio->rescan);
 	free(radio);
 }
 
@@ -247,6 +259,8 @@ int radio_bluez_new(struct radio_backend **ret, sd_event *event, const char *ada
 	int result = snprintf(radio->name, sizeof(radio->name), "%s", adapter) < (int)sizeof(radio->name) ? 0 : -ENAMETOOLONG;
 	if (result == 0)
 		result = sd_event_add_time_relative(event, &radio->reopen, CLOCK_BOOTTIME, 0, 1000, on_reopen, radio);
+	if (result >= 0)
+		result = sd_event_add_time(event, &radio->rescan, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_rescan, radio);
 	if (result < 0) {
 		radio_bluez_free(&radio->backend);
 		return result;

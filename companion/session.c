@@ -14,6 +14,8 @@
 /* Well below SESSION_IDLE_US, so that one lost ping does not end the session, and often enough that a status is never stale. */
 #define PING_US (20 * SECOND_US)
 #define PING_TIMEOUT_US (10 * SECOND_US)
+/* When there was no memory for one: the first of a session makes it live on the camera, which does not wait long for it. */
+#define PING_RETRY_US SECOND_US
 /* Renewing takes a connection and a round trip; a minute leaves room for several tries. */
 #define RENEW_BEFORE_END_US (60 * SECOND_US)
 #define RENEW_RETRY_US (10 * SECOND_US)
@@ -34,7 +36,7 @@ struct path {
 	enum keyring_slot slot;
 	bool hinted;                  /* it was dialled because of a hint, */
 	uint64_t hint_epoch;          /* that of this epoch of the camera's */
-	struct pairing_record record; /* a copy of what is in that slot: the wire needs it as long as it lives */
+	struct pairing_record record; /* a copy of what was in that slot: the wire needs it as long as it lives */
 };
 
 struct session {
@@ -210,6 +212,7 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 	if (slot == KEYRING_SLOTS)
 		return;
 	session->path->slot = slot;
+	session->path->record = *keyring_record(session->config.keyring, slot);
 	session_note_try(session);
 	memcpy(session->path->peer.address, sighting->address, sizeof(session->path->peer.address));
 	session->path->peer.address_type = sighting->address_type;
@@ -253,25 +256,33 @@ static void session_say_answered(struct session *session) {
 /* The camera has proven itself: its clock is what the hint said. */
 static void session_met(struct session *session) {
 	struct path *path = session->path;
-	if (path->slot != KEYRING_PROVEN)
-		session->hints[KEYRING_PROVEN] = session->hints[path->slot];
-	hint_search_met(&session->hints[KEYRING_PROVEN], path->hint_epoch, session_epoch(session));
-	int64_t skew = session->hints[KEYRING_PROVEN].skew;
+	hint_search_met(&session->hints[path->slot], path->hint_epoch, session_epoch(session));
+	int64_t skew = session->hints[path->slot].skew;
 	if (skew < -HINT_NEAR_EPOCHS || skew > HINT_NEAR_EPOCHS)
 		log_line(LOG_LEVEL_WARNING, "session", "the camera's clock and ours are %lld minutes apart",
 		         (long long)(skew < 0 ? -skew : skew) * session->config.epoch_seconds / 60);
 	path->hinted = false;
 }
 
-static void session_went_live(struct session *session) {
-	uint64_t now_us = session_now(session);
-	int result = keyring_prove(session->config.keyring, session->path->slot);
-	if (result < 0)
+/* Its record stays where it is as long as it cannot be stored as the proven one: the next session tries that again. */
+static void session_prove(struct session *session) {
+	struct path *path = session->path;
+	int result = keyring_prove(session->config.keyring, path->slot);
+	if (result < 0) {
 		log_reason(LOG_LEVEL_ERROR, "session", REASON_STORE_FAILED, "the pairing that works could not be stored: %s",
 		           strerror(-result));
+		return;
+	}
+	if (path->slot != KEYRING_PROVEN)
+		session->hints[KEYRING_PROVEN] = session->hints[path->slot];
+	path->slot = KEYRING_PROVEN;
+}
+
+static void session_went_live(struct session *session) {
+	uint64_t now_us = session_now(session);
+	session_prove(session);
 	if (session->path->hinted)
 		session_met(session);
-	session->path->slot = KEYRING_PROVEN;
 	session->met = session->path->peer;
 	session->has_met = true;
 	session->reason = REASON_OK;
@@ -387,7 +398,6 @@ static void on_dialled(void *context, int file, size_t packet_limit, enum reason
 		path_failed(path, reason);
 		return;
 	}
-	path->record = *keyring_record(session->config.keyring, path->slot);
 	struct wire_config config = {
 		.kind = CHANNEL_SESSION,
 		.keys = keyring_keys(session->config.keyring),
@@ -445,7 +455,7 @@ static void session_ping(struct session *session) {
 	lanyard_Request request = { .which_body = lanyard_Request_status_tag };
 	if (requests_add(session->requests, &request, REQUESTS_FAIL, session_now(session), PING_TIMEOUT_US, on_ping_answer,
 	                 session, NULL) < 0)
-		session->ping_us = session_now(session) + PING_US;
+		session->ping_us = session_now(session) + PING_RETRY_US;
 }
 
 static void session_renew(struct session *session, uint64_t now_us) {
@@ -453,7 +463,8 @@ static void session_renew(struct session *session, uint64_t now_us) {
 	if (session_is_renewing(session))
 		return;
 	session->next->peer = session->path->peer;
-	session->next->slot = KEYRING_PROVEN;
+	session->next->slot = session->path->slot;
+	session->next->record = session->path->record;
 	session->next->hinted = false;
 	if (path_dial(session->next) < 0)
 		log_reason(LOG_LEVEL_INFO, "session", REASON_CONNECT_FAILED, "not renewed yet");
@@ -587,6 +598,10 @@ enum session_state session_state(const struct session *session) {
 
 enum reason session_reason(const struct session *session) {
 	return session->reason;
+}
+
+const struct pairing_record *session_pairing(const struct session *session) {
+	return session->state == SESSION_LIVE ? &session->path->record : NULL;
 }
 
 const lanyard_StatusResponse *session_camera(const struct session *session) {

@@ -53,6 +53,8 @@ void session_restart(struct session *session, const struct link_peer *met);
 enum session_state session_state(const struct session *session);
 /* Why the last attempt or session ended, REASON_OK when it did not. */
 enum reason session_reason(const struct session *session);
+/* The pairing that the live session has proven; NULL without one. Valid until the next turn of the loop. */
+const struct pairing_record *session_pairing(const struct session *session);
 /* The camera's last status, NULL when there was none since the camera was paired or the daemon started. */
 const lanyard_StatusResponse *session_camera(const struct session *session);
 

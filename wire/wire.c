@@ -12,6 +12,7 @@
 struct wire {
 	unsigned references; /* the owner's, and one for each handler on the stack */
 	bool freed;          /* by its owner: only the memory is left */
+	bool made;           /* wire_new has returned it */
 	bool sent, received;
 	sd_event *event;
 	sd_event_source *timer;
@@ -89,7 +90,8 @@ static void on_message(void *context, const uint8_t *bytes, size_t length) {
 static void on_closed(void *context, enum reason reason) {
 	struct wire *wire = context;
 	wire_take_down(wire);
-	wire->callbacks->closed(wire->context, reason);
+	if (wire->made)
+		wire->callbacks->closed(wire->context, reason);
 }
 
 static const struct channel_callbacks channel_handlers = {
@@ -176,7 +178,10 @@ int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_con
 		result = sd_event_add_time(event, &wire->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, wire);
 	if (result >= 0)
 		result = make_channel(wire, config);
+	if (result >= 0 && !wire->channel)
+		result = -EIO; /* the first record could not be made: nobody has the wire yet to be told that it ended */
 	if (result >= 0) {
+		wire->made = true;
 		*ret = wire;
 	} else {
 		wire->freed = true;

@@ -44,7 +44,7 @@ struct wire_config {
 };
 
 /* Takes ownership of `file`, also on failure. The companion's end sends the first handshake record. The callbacks outlive the
- * wire. 0 or a negative errno. */
+ * wire; none is called inside. 0 or a negative errno. */
 int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_config *config,
              const struct wire_callbacks *callbacks, void *context);
 /* Closes the link and wipes the keys. NULL is allowed. Calls nothing. */

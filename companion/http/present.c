@@ -102,9 +102,8 @@ static const char *recorder_name(lanyard_RecorderState state) {
 
 static json_t *present_camera(const struct parts *parts) {
 	/* A live session has proven which one it is; before that the newest pairing is the one that is meant. */
-	const struct pairing_record *record = session_state(parts->session) == SESSION_LIVE
-	                                              ? keyring_record(parts->keyring, KEYRING_PROVEN)
-	                                              : keyring_newest(parts->keyring);
+	const struct pairing_record *proven = session_pairing(parts->session);
+	const struct pairing_record *record = proven ? proven : keyring_newest(parts->keyring);
 	if (!record)
 		return json_null();
 	char fingerprint[40];

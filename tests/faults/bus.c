@@ -3,7 +3,7 @@
  * the second, ... until a run has had none left to fail. Whatever fails: no crash, no leak, every call is answered or was
  * refused; and afterwards, without faults and by itself, all is as if nothing had happened.
  *
- *   faults-bus [--from N] [--every N] [SCENARIO...]    --from: not those before; --every: only each N-th */
+ *   faults-bus [--from N] [--every N] [SCENARIO...] */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/log.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/advert.h"
 #include "bluetooth/passive_scan.h"
@@ -22,10 +21,9 @@
 #include "cam-radio/recorder.h"
 #include "tests/faults/bus_calls.h"
 #include "tests/faults/inject.h"
+#include "tests/faults/scenarios.h"
 #include "tests/unit/bluetooth/fake_bluez.h"
 #include "tests/unit/cam-radio/fake_recorder.h"
-
-#include <sanitizer/lsan_interface.h>
 
 /* Nothing here waits for the outside world. */
 #define PATIENCE_US (5 * SECOND_US)
@@ -530,54 +528,12 @@ static bool bluetooth_scenario(void) {
 
 /* --- all of them --- */
 
-static const struct scenario {
-	const char *name;
-	bool (*run)(void);
-} scenarios[] = {
+static const struct fault_scenario scenarios[] = {
 	{ "recorder", recorder_scenario },
 	{ "camera", camera_scenario },
 	{ "bluetooth", bluetooth_scenario },
 };
 
-/* From that fault on, in steps. */
-static void run_scenario(const struct scenario *scenario, unsigned number, unsigned every) {
-	unsigned good = 0, runs = 0;
-	injection.scene = scenario->name;
-	for (bool more = true; more; number += every) {
-		unsigned files = inject_open_files();
-		injection.failed = NULL;
-		injection.calls = 0;
-		injection.fail_at = number;
-		bool well = scenario->run();
-		good += well;
-		runs++;
-		more = injection.failed != NULL;
-		injection.fail_at = number;
-		MUST(more || well); /* without a fault it succeeds */
-		MUST(inject_open_files() == files);
-		injection.fail_at = 0;
-	}
-	MUST(runs > 1); /* there was something to fail */
-	if (__lsan_do_recoverable_leak_check() != 0)
-		must_broken(__FILE__, __LINE__, "no leak");
-	printf("%s: %u faults, each alone: %u got past it, %u said why not\n", scenario->name, runs - 1, good - 1, runs - good);
-}
-
 int main(int count, char **arguments) {
-	unsigned every = 1, from = 1;
-	log_set_level((enum log_level)0);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	int first = 1;
-	for (; first + 1 < count && strncmp(arguments[first], "--", 2) == 0; first += 2)
-		*(strcmp(arguments[first], "--every") == 0 ? &every : &from) = (unsigned)strtoul(arguments[first + 1], NULL, 10);
-	if (every == 0 || from == 0)
-		return 2;
-	for (size_t i = 0; i < ELEMENTS(scenarios); i++) {
-		bool wanted = first >= count;
-		for (int argument = first; argument < count; argument++)
-			wanted |= strcmp(arguments[argument], scenarios[i].name) == 0;
-		if (wanted)
-			run_scenario(&scenarios[i], from, every);
-	}
-	return 0;
+	return fault_scenarios(count, arguments, scenarios, ELEMENTS(scenarios));
 }

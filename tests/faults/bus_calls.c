@@ -64,6 +64,11 @@ WRAP_BUS(sd_bus_match_signal_async,
          (sd_bus * bus, sd_bus_slot **slot, const char *sender, const char *path, const char *interface, const char *member,
           sd_bus_message_handler_t callback, sd_bus_message_handler_t installed, void *context),
          (bus, slot, sender, path, interface, member, callback, installed, context), ENOMEM)
+WRAP_BUS(sd_bus_match_signal,
+         (sd_bus * bus, sd_bus_slot **slot, const char *sender, const char *path, const char *interface, const char *member,
+          sd_bus_message_handler_t callback, void *context),
+         (bus, slot, sender, path, interface, member, callback, context), ENOMEM)
+WRAP_BUS(sd_bus_attach_event, (sd_bus * bus, sd_event *event, int priority), (bus, event, priority), ENOMEM)
 WRAP_BUS(sd_bus_add_object_vtable,
          (sd_bus * bus, sd_bus_slot **slot, const char *path, const char *interface, const sd_bus_vtable *vtable, void *context),
          (bus, slot, path, interface, vtable, context), ENOMEM)

@@ -2,50 +2,18 @@
  * has had none left to fail. Whatever fails: no crash, no leak of memory or descriptors, no half state, and the step succeeds or
  * says why not. Afterwards, without faults, exactly one companion has its camera.
  *
- *   faults [--every N] [SCENARIO...]    --every: only each N-th, for a short run */
-#include <dirent.h>
-#include <errno.h>
-#include <stdarg.h>
+ *   faults [--from N] [--every N] [SCENARIO...] */
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "footage/container.h"
 #include "footage/keystore.h"
 #include "footage/store.h"
 #include "tests/faults/inject.h"
+#include "tests/faults/scenarios.h"
 #include "tests/faults/scene.h"
-
-#include <sanitizer/lsan_interface.h>
-
-/* --- the faults that only these scenarios meet (linked with --wrap) --- */
-
-WRAP(void *, sodium_malloc, (size_t size), (size), return NULL)
-WRAP(ssize_t, write, (int file, const void *bytes, size_t length), (file, bytes, length), FAILS_WITH(ENOSPC))
-WRAP(ssize_t, read, (int file, void *bytes, size_t length), (file, bytes, length), FAILS_WITH(EIO))
-WRAP(ssize_t, pread, (int file, void *bytes, size_t length, off_t offset), (file, bytes, length, offset), FAILS_WITH(EIO))
-WRAP(int, fsync, (int file), (file), FAILS_WITH(EIO))
-WRAP(int, renameat, (int from, const char *old_name, int to, const char *name), (from, old_name, to, name), FAILS_WITH(EIO))
-WRAP(int, unlinkat, (int folder, const char *name, int flags), (folder, name, flags), FAILS_WITH(EIO))
-WRAP(ssize_t, sendmsg, (int file, const struct msghdr *message, int flags), (file, message, flags), FAILS_WITH(ECONNRESET))
-WRAP(ssize_t, recvmsg, (int file, struct msghdr *message, int flags), (file, message, flags), FAILS_WITH(ECONNRESET))
-WRAP(int, sd_event_add_io,
-     (sd_event * event, sd_event_source **ret, int file, uint32_t events, sd_event_io_handler_t callback, void *context),
-     (event, ret, file, events, callback, context), return -ENOMEM)
-
-int __real_openat(int folder, const char *name, int flags, ...);
-int __wrap_openat(int folder, const char *name, int flags, ...);
-int __wrap_openat(int folder, const char *name, int flags, ...) {
-	va_list arguments;
-	va_start(arguments, flags);
-	unsigned mode = va_arg(arguments, unsigned);
-	va_end(arguments);
-	if (!inject_fails("openat"))
-		return __real_openat(folder, name, flags, mode);
-	FAILS_WITH(EMFILE);
-}
 
 /* --- pairing, session, handover --- */
 
@@ -85,33 +53,22 @@ static void after_faults(struct scene *scene) {
 
 static bool pairing_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_pair(scene, &fresh) == REASON_OK;
-	unsigned number = injection.fail_at;
 	after_faults(scene);
-	/* Without a fault it succeeds. */
-	if (injection.calls < number)
-		MUST(good);
 	return good;
 }
 
 static bool session_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_session(scene, &old) == REASON_OK && scene_session(scene, &old) == REASON_OK;
-	unsigned number = injection.fail_at;
 	after_faults(scene);
-	if (injection.calls < number)
-		MUST(good);
 	return good;
 }
 
 static bool handover_scenario(struct scene *scene) {
 	bool good = open_or_give_up(scene) && scene_handover(scene, &old) == REASON_OK;
-	unsigned number = injection.fail_at;
 	injection.fail_at = 0;
 	if (scene->handover)
 		MUST(scene_handover(scene, &old) == REASON_OK); /* the next one works */
-	injection.fail_at = number;
 	after_faults(scene);
-	if (injection.calls < number)
-		MUST(good);
 	return good;
 }
 
@@ -124,7 +81,6 @@ static const struct recording_tag tag = { .category = "Traffic stop", .case_numb
 static bool footage_scenario(struct scene *scene) {
 	static const uint8_t operation[TAG_OPERATION_SIZE] = { 1 };
 	static uint8_t bytes[100000];
-	unsigned number = injection.fail_at;
 	struct keystore *keystore = NULL;
 	struct store *store = NULL;
 	struct container_writer *writer = NULL;
@@ -132,10 +88,10 @@ static bool footage_scenario(struct scene *scene) {
 	uint32_t revision;
 	uint64_t time_us;
 	uint8_t hash[SHA256_SIZE] = { 0 };
-	injection.fail_at = 0;
+	unsigned number = inject_pause();
 	int folder = folder_open(scene->folder);
 	MUST(folder >= 0);
-	injection.fail_at = number;
+	inject_resume(number);
 	bool began = false, finished = false, tagged = false, noted = false;
 	if (keystore_open_file(&keystore, file_layer_system(), folder, "storage.key", random_system()) == 0 &&
 	    store_open(&store, file_layer_system(), folder, keystore, random_system()) == 0) {
@@ -191,70 +147,49 @@ static bool footage_scenario(struct scene *scene) {
 	store_free(store);
 	keystore_free(keystore);
 	close(folder);
-	if (injection.calls < number)
-		MUST(began && finished && tagged && noted);
 	return began && finished && tagged && noted;
 }
 
-static const struct scenario {
-	const char *name;
-	bool (*run)(struct scene *scene);
-	bool paired; /* an old companion is there already */
-} scenarios[] = {
-	{ "pairing", pairing_scenario, true },
-	{ "session", session_scenario, true },
-	{ "handover", handover_scenario, true },
-	{ "footage", footage_scenario, false },
-};
+/* --- all of them --- */
 
-static void run_scenario(const struct scenario *scenario, unsigned every) {
-	unsigned good = 0, runs = 0, number = 1;
-	injection.scene = scenario->name;
-	for (bool more = true; more; number += every) {
-		struct scene scene = { .event = NULL };
-		injection.fail_at = 0;
-		injection.failed = NULL;
-		scene_folder(&scene, scenario->name);
-		unsigned files = inject_open_files();
-		if (scenario->paired)
-			prepare(&scene);
-		injection.calls = 0;
-		injection.fail_at = number;
-		good += scenario->run(&scene);
-		runs++;
-		more = injection.failed != NULL;
-		injection.fail_at = 0;
-		scene_close(&scene);
-		scene_folder_remove(&scene);
-		injection.fail_at = number;
-		MUST(inject_open_files() == files);
-		injection.fail_at = 0;
-	}
-	if (__lsan_do_recoverable_leak_check() != 0)
-		must_broken(__FILE__, __LINE__, "no leak");
-	printf("%s: %u faults, each alone: %u got past it, %u said why not\n", scenario->name, runs - 1, good - 1, runs - good);
-	MUST(runs > 10 / every);
+/* In a folder of its own; paired: an old companion is there already. */
+static bool run(bool (*scenario)(struct scene *scene), bool paired) {
+	struct scene scene = { .event = NULL };
+	unsigned number = inject_pause();
+	scene_folder(&scene, injection.scene);
+	if (paired)
+		prepare(&scene);
+	inject_resume(number);
+	bool good = scenario(&scene);
+	(void)inject_pause();
+	scene_close(&scene);
+	scene_folder_remove(&scene);
+	return good;
 }
 
+static bool run_pairing(void) {
+	return run(pairing_scenario, true);
+}
+
+static bool run_session(void) {
+	return run(session_scenario, true);
+}
+
+static bool run_handover(void) {
+	return run(handover_scenario, true);
+}
+
+static bool run_footage(void) {
+	return run(footage_scenario, false);
+}
+
+static const struct fault_scenario scenarios[] = {
+	{ "pairing", run_pairing },
+	{ "session", run_session },
+	{ "handover", run_handover },
+	{ "footage", run_footage },
+};
+
 int main(int count, char **arguments) {
-	unsigned every = 1;
-	log_set_level((enum log_level)0);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (crypto_start() < 0)
-		return 1;
-	int first = 1;
-	if (count > 2 && strcmp(arguments[1], "--every") == 0) {
-		every = (unsigned)strtoul(arguments[2], NULL, 10);
-		first = 3;
-	}
-	if (every == 0)
-		return 2;
-	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
-		bool wanted = first >= count;
-		for (int argument = first; argument < count; argument++)
-			wanted |= strcmp(arguments[argument], scenarios[i].name) == 0;
-		if (wanted)
-			run_scenario(&scenarios[i], every);
-	}
-	return 0;
+	return crypto_start() < 0 ? 1 : fault_scenarios(count, arguments, scenarios, ELEMENTS(scenarios));
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <systemd/sd-event.h>
 
+#include <sanitizer/common_interface_defs.h>
+
 struct injection injection = { .scene = "-" };
 
 bool inject_fails(const char *what) {
@@ -13,7 +15,19 @@ bool inject_fails(const char *what) {
 		return false;
 	injection.failed = what;
 	injection.failed_at = injection.fail_at;
+	if (getenv("FAULTS_STACK"))
+		__sanitizer_print_stack_trace();
 	return true;
+}
+
+unsigned inject_pause(void) {
+	unsigned fail_at = injection.fail_at;
+	injection.fail_at = 0;
+	return fail_at;
+}
+
+void inject_resume(unsigned fail_at) {
+	injection.fail_at = fail_at;
 }
 
 void must_broken(const char *file, int line, const char *what) {

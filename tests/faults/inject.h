@@ -17,6 +17,9 @@ extern struct injection injection;
 
 /* Whether this call is the one. */
 bool inject_fails(const char *what);
+/* Nothing fails until inject_resume, which takes what this returns: for what is not ours, and for what must not fail. */
+unsigned inject_pause(void);
+void inject_resume(unsigned fail_at);
 /* Descriptors that the process has open. */
 unsigned inject_open_files(void);
 

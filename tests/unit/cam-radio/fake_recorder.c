@@ -13,10 +13,6 @@
 #define INTERFACE "org.lanyard.Recorder1"
 #define CHUNK 16384
 
-uint8_t fake_byte(unsigned recording, uint64_t at) {
-	return (uint8_t)(at * 7 + at / 251 + recording * 31);
-}
-
 uint8_t fake_thumbnail_byte(unsigned recording, size_t at) {
 	return (uint8_t)(at * 3 + recording);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 
 #define FAR_AFTER_US (200 * MILLISECOND_US)
 #define PATIENCE_US (20 * SECOND_US)
+#define RENEW_AFTER_US (100 * MILLISECOND_US)
 
 /* --- the radio --- */
 
@@ -78,7 +80,7 @@ static struct {
 	struct session *session;
 	struct static_keys camera_keys;
 	struct pairing_record camera_record;
-	struct wire *wire;
+	struct wire *wire, *newest; /* the one of the session; the one that was dialled last */
 	bool closed;
 	uint64_t began_us;
 } world;
@@ -93,10 +95,17 @@ static void on_camera_live(void *context) {
 	(void)context;
 }
 
+/* All that a session asks by itself is a status. */
 static void on_camera_message(void *context, const uint8_t *bytes, size_t length) {
 	(void)context;
-	(void)bytes;
-	(void)length;
+	lanyard_Message message;
+	assert_int_equal(codec_decode(bytes, length, &message), 0);
+	lanyard_Message answer = { .which_kind = lanyard_Message_response_tag };
+	answer.kind.response.id = message.kind.request.id;
+	answer.kind.response.which_body = lanyard_Response_status_tag;
+	uint8_t out[CODEC_MESSAGE_LIMIT];
+	assert_int_equal(codec_encode(&answer, out, sizeof(out), &length), 0);
+	assert_int_equal(wire_send(world.newest, out, length), 0);
 }
 
 static const struct wire_callbacks camera_callbacks = {
@@ -131,6 +140,18 @@ static void turn(void) {
 	assert_true(sd_event_run(world.event, 5000) >= 0);
 }
 
+static void start_session(uint64_t renew_after_us) {
+	const struct session_config config = { .radio = &world.radio,
+		                               .keyring = world.keyring,
+		                               .name = "phone",
+		                               .epoch_seconds = EPOCH_SECONDS,
+		                               .renew_after_us = renew_after_us,
+		                               .hint_far_after_us = FAR_AFTER_US };
+	world.began_us = now_us();
+	assert_int_equal(session_new(&world.session, world.event, &config, &session_callbacks, NULL), 0);
+	assert_int_equal(session_state(world.session), SESSION_SEARCHING);
+}
+
 static int setup(void **state) {
 	(void)state;
 	struct pairing_record record = { .peer_name = "LY-1", .secret = { 1, 2, 3 } };
@@ -146,14 +167,7 @@ static int setup(void **state) {
 	memcpy(record.peer_key, world.camera_keys.public, KEY_SIZE);
 	memcpy(world.camera_record.peer_key, keyring_keys(world.keyring)->public, KEY_SIZE);
 	assert_int_equal(keyring_add(world.keyring, &record), 0);
-	const struct session_config config = { .radio = &world.radio,
-		                               .keyring = world.keyring,
-		                               .name = "phone",
-		                               .epoch_seconds = EPOCH_SECONDS,
-		                               .hint_far_after_us = FAR_AFTER_US };
-	world.began_us = now_us();
-	assert_int_equal(session_new(&world.session, world.event, &config, &session_callbacks, NULL), 0);
-	assert_int_equal(session_state(world.session), SESSION_SEARCHING);
+	start_session(0);
 	return 0;
 }
 
@@ -202,19 +216,45 @@ static void dial_fails(void) {
 	}
 }
 
-static void camera_answers(void) {
+/* What was dialled is answered. */
+static struct wire *camera_accepts(void) {
 	int ends[2];
+	struct wire *wire;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	const struct wire_config config = { .camera = true,
 		                            .kind = CHANNEL_SESSION,
 		                            .keys = &world.camera_keys,
 		                            .pairing = &world.camera_record,
 		                            .name = "LY-1" };
-	wire_free(world.wire);
-	assert_int_equal(wire_new(&world.wire, world.event, ends[0], &config, &camera_callbacks, NULL), 0);
+	assert_int_equal(wire_new(&wire, world.event, ends[0], &config, &camera_callbacks, NULL), 0);
 	assert_non_null(dialling);
 	dialling->done(dialling->context, ends[1], 0, REASON_OK);
+	world.newest = wire;
+	return wire;
+}
+
+static void camera_answers(void) {
+	wire_free(world.wire);
+	world.wire = camera_accepts();
 	wait_for_state(SESSION_LIVE);
+}
+
+/* The session is made anew while the one before is live. */
+static void camera_renews(void) {
+	uint64_t end_us = now_us() + PATIENCE_US;
+	while (!dialling) {
+		assert_true(now_us() < end_us);
+		turn();
+	}
+	world.closed = false;
+	struct wire *next = camera_accepts();
+	while (!world.closed) { /* the one before: it is not needed any more */
+		assert_true(now_us() < end_us);
+		turn();
+	}
+	wire_free(world.wire);
+	world.wire = next;
+	assert_int_equal(session_state(world.session), SESSION_LIVE);
 }
 
 static void camera_leaves(void) {
@@ -321,13 +361,35 @@ static void test_one_connection(void **state) {
 	assert_int_equal(dialled, 1);
 }
 
+/* The disk does not take the pairing that was proven: the session goes on and is renewed all the same, until the disk takes it.
+ */
+static void test_proof_is_not_stored(void **state) {
+	(void)state;
+	char place[64];
+	snprintf(place, sizeof(place), "%s/camera", world.folder);
+	assert_int_equal(mkdir(place, 0700), 0);
+	session_free(world.session);
+	start_session(RENEW_AFTER_US);
+	assert_true(advert(0));
+	camera_answers();
+	for (unsigned i = 0; i < 2; i++) {
+		assert_null(keyring_record(world.keyring, KEYRING_PROVEN));
+		assert_string_equal(session_pairing(world.session)->peer_name, "LY-1");
+		camera_renews();
+	}
+	assert_int_equal(rmdir(place), 0);
+	camera_renews();
+	assert_non_null(keyring_record(world.keyring, KEYRING_PROVEN));
+	assert_null(keyring_record(world.keyring, KEYRING_CANDIDATE));
+}
+
 int main(void) {
 	if (crypto_start() < 0)
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_right_clock),  TEST(test_wrong_clock),    TEST(test_played_again),
-		TEST(test_beyond_a_day), TEST(test_one_connection),
+		TEST(test_beyond_a_day), TEST(test_one_connection), TEST(test_proof_is_not_stored),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
