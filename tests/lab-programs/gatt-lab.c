@@ -9,7 +9,6 @@
  *       "resolved ms=T answered ms=T" for each, both counted from Connect. Status 0, or 1 when as many went wrong. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/advert.h"
 #include "bluetooth/bluez.h"
@@ -397,12 +397,8 @@ int main(int count, char **words) {
 	    hex_decode(g.content.service_data, g.content.service_data_length, words[3]) < 0)
 		return usage();
 	log_set_level(LOG_LEVEL_WARNING);
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	must("the loop", sd_event_default(&g.event));
-	must("signals", sd_event_add_signal(g.event, NULL, SIGTERM, NULL, NULL));
+	must("signals", loop_handle_end(g.event, NULL, NULL));
 	must("the bus", sd_bus_open_system(&g.bus));
 	must("the bus", sd_bus_attach_event(g.bus, g.event, SD_EVENT_PRIORITY_NORMAL));
 	must("the adapter", adapter_new(&g.adapter, g.bus, words[2], &callbacks, &g));
