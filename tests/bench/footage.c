@@ -131,8 +131,8 @@ static void bench_sealed(struct storage *storage, size_t size, const char *name,
 
 /* --- from the page cache ------------------------------------------------------------------------------------------------ */
 
-/* The page cache holds what was written in pages as large as the writes were, which are not equally fast to copy from. Read back
- * from the disk, every file is there in the same way, as a recording of yesterday is. */
+/* How fast the page cache copies a file depends on how the file was written (docs/bench.md). Read back from the disk, all are
+ * there in the same way, as a recording of yesterday is. */
 static int open_read_back(struct storage *storage, const char *name) {
 	int file = openat(storage->folder, name, O_RDONLY | O_CLOEXEC);
 	REQUIRE(file >= 0 && fsync(file) == 0 && posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0);

@@ -108,7 +108,7 @@ static const struct library library_mbedtls = { "mbedTLS", mbedtls_seal, mbedtls
 /* --- all of them -------------------------------------------------------------------------------------------------------- */
 
 struct libraries *libraries_new(const uint8_t key[AES256_KEY_SIZE]) {
-	struct libraries *l = aligned_alloc(_Alignof(struct libraries), sizeof(*l));
+	struct libraries *l = calloc(1, sizeof(*l));
 	REQUIRE(l);
 	REQUIRE((l->openssl.seal = EVP_CIPHER_CTX_new()) && (l->openssl.open = EVP_CIPHER_CTX_new()));
 	REQUIRE(EVP_EncryptInit_ex(l->openssl.seal, EVP_aes_256_gcm(), NULL, key, NULL) == 1);
