@@ -267,6 +267,9 @@ static void session_met(struct session *session) {
 /* Its record stays where it is as long as it cannot be stored as the proven one: the next session tries that again. */
 static void session_prove(struct session *session) {
 	struct path *path = session->path;
+	const struct pairing_record *stored = keyring_record(session->config.keyring, path->slot);
+	if (!stored || memcmp(stored->secret, path->record.secret, KEY_SIZE) != 0)
+		return; /* another camera was paired since this one was dialled: nothing has proven that */
 	int result = keyring_prove(session->config.keyring, path->slot);
 	if (result < 0) {
 		log_reason(LOG_LEVEL_ERROR, "session", REASON_STORE_FAILED, "the pairing that works could not be stored: %s",

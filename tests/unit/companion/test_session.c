@@ -383,13 +383,26 @@ static void test_proof_is_not_stored(void **state) {
 	assert_null(keyring_record(world.keyring, KEYRING_CANDIDATE));
 }
 
+/* Another camera is paired while the one before is dialled: it is not taken for the one that answers. */
+static void test_paired_while_dialling(void **state) {
+	(void)state;
+	const struct pairing_record other = { .peer_name = "LY-2", .secret = { 4, 5, 6 } };
+	assert_true(advert(0));
+	assert_int_equal(keyring_add(world.keyring, &other), 0);
+	camera_answers();
+	assert_string_equal(session_pairing(world.session)->peer_name, "LY-1");
+	assert_null(keyring_record(world.keyring, KEYRING_PROVEN));
+	assert_string_equal(keyring_record(world.keyring, KEYRING_CANDIDATE)->peer_name, "LY-2");
+}
+
 int main(void) {
 	if (crypto_start() < 0)
 		return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_right_clock),  TEST(test_wrong_clock),    TEST(test_played_again),
-		TEST(test_beyond_a_day), TEST(test_one_connection), TEST(test_proof_is_not_stored),
+		TEST(test_right_clock),           TEST(test_wrong_clock),    TEST(test_played_again),
+		TEST(test_beyond_a_day),          TEST(test_one_connection), TEST(test_proof_is_not_stored),
+		TEST(test_paired_while_dialling),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
