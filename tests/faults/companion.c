@@ -266,7 +266,9 @@ static enum reason pair(void) {
 }
 
 static bool pairing_scenario(void) {
-	return pair() == REASON_OK && pair() == REASON_OK; /* anew, with the same camera */
+	if (pair() != REASON_OK)
+		return false;
+	return pair() == REASON_OK; /* anew, with the same camera */
 }
 
 /* --- sessions and requests --- */
