@@ -85,6 +85,14 @@ lab_check() {
 	lab_say "ok  $what"
 }
 
+# lab_found [--key FILE | --bytes FILE]... -- WHERE...: whether a search (lab/inside/search) finds anything there; prints each place.
+lab_found() {
+	local status=0
+	"$LAB/inside/search" "$@" || status=$?
+	[ "$status" -le 1 ] || lab_fail "not searched: $*"
+	return "$status"
+}
+
 # --- processes -----------------------------------------------------------------------------------------------------------
 
 # lab_start NAME COMMAND...: in the background, output to $LAB_ARTIFACTS/NAME.log (appended, so that a restart keeps the old one).
