@@ -65,7 +65,8 @@ static void test_key(void **state) {
 	assert_int_equal(key[31], 0xaa);
 	assert_int_equal(key_file_key(A, 63, key), -EINVAL);
 	assert_int_equal(key_file_key(A "a", 65, key), -EINVAL);
-	assert_int_equal(key_file_key(A "x" + 1, 64, key), -EINVAL);
+	static const char odd[] = A "x";
+	assert_int_equal(key_file_key(odd + 1, 64, key), -EINVAL);
 }
 
 static void expect(const char *path, int result, const char *problem) {
