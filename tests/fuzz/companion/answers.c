@@ -27,6 +27,11 @@ enum reason session_reason(const struct session *session) {
 	return REASON_OK;
 }
 
+const struct pairing_record *session_pairing(const struct session *session) {
+	(void)session;
+	return NULL;
+}
+
 const lanyard_StatusResponse *session_camera(const struct session *session) {
 	(void)session;
 	return &camera;
