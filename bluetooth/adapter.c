@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/address.h"
 #include "bluetooth/bluez.h"
 
@@ -145,7 +145,7 @@ static int on_pause_over(sd_event_source *source, uint64_t now_us, void *context
 }
 
 static void start_pause(struct adapter *a) {
-	bluez_timer_start(a->pause, backoff_next(&a->backoff));
+	loop_timer_start(a->pause, backoff_next(&a->backoff));
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- checking */
@@ -231,7 +231,7 @@ static void tell_ready(struct adapter *a) {
 
 static void enter_state(struct adapter *a, enum adapter_state state) {
 	a->call = sd_bus_slot_unref(a->call);
-	bluez_timer_stop(a->pause);
+	loop_timer_stop(a->pause);
 	a->state = state;
 	int r = 0;
 	switch (state) {
@@ -378,7 +378,7 @@ static int make(struct adapter **ret, sd_bus *bus, const char *name, const struc
 		               .state = ADAPTER_SEARCHING };
 	int r = set_wanted(a, name);
 	if (r >= 0)
-		r = bluez_timer_new(a->bus, &a->pause, on_pause_over, a);
+		r = loop_timer_new(sd_bus_get_event(a->bus), &a->pause, BACKOFF_ACCURACY_US, on_pause_over, a);
 	if (r >= 0)
 		r = watch_bluetoothd(a);
 	if (r >= 0)

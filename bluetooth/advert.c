@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/bluez.h"
 
 /* Milliseconds. Fast enough that a scanner which listens all the time hears it within a fraction of a second; not below 100,
@@ -224,7 +225,7 @@ static int on_withdrawn(sd_bus_message *answer, void *context, sd_bus_error *err
 static void enter_state(struct advert *a, enum advert_state state) {
 	bool registered = is_registered(a);
 	a->call = sd_bus_slot_unref(a->call);
-	bluez_timer_stop(a->pause);
+	loop_timer_stop(a->pause);
 	if (state != ADVERT_ACTIVE)
 		a->object = sd_bus_slot_unref(a->object);
 	a->state = state;
@@ -252,7 +253,7 @@ static void enter_state(struct advert *a, enum advert_state state) {
 	case ADVERT_PAUSING:
 		/* The old one, with the old address, must not stay on the air beside the new. */
 		a->left = registered && unregister(a, NULL) < 0;
-		bluez_timer_start(a->pause, backoff_next(&a->backoff));
+		loop_timer_start(a->pause, backoff_next(&a->backoff));
 		break;
 	}
 	if (r < 0) {
@@ -295,7 +296,7 @@ static int on_device_changed(sd_bus_message *message, void *context, sd_bus_erro
 	write_again(a);
 	if (connected)
 		return 0;
-	bluez_timer_start(a->heal, HEAL_US);
+	loop_timer_start(a->heal, HEAL_US);
 	return 0;
 }
 
@@ -343,9 +344,9 @@ int advert_new(struct advert **ret, struct adapter *adapter, const struct advert
 	if (!a)
 		return -ENOMEM;
 	*a = (struct advert){ .state = ADVERT_OFF, .adapter = adapter, .content = *content };
-	int r = bluez_timer_new(adapter_bus(adapter), &a->pause, on_pause_over, a);
+	int r = loop_timer_new(sd_bus_get_event(adapter_bus(adapter)), &a->pause, BACKOFF_ACCURACY_US, on_pause_over, a);
 	if (r >= 0)
-		r = bluez_timer_new(adapter_bus(adapter), &a->heal, on_heal, a);
+		r = loop_timer_new(sd_bus_get_event(adapter_bus(adapter)), &a->heal, BACKOFF_ACCURACY_US, on_heal, a);
 	if (r >= 0)
 		r = withdraw_at_exit(a);
 	if (r >= 0)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 uint64_t backoff_next(struct backoff *b) {
 	uint64_t pause = b->pause_us ? b->pause_us : BACKOFF_FIRST_US;
@@ -14,20 +13,6 @@ uint64_t backoff_next(struct backoff *b) {
 
 void backoff_reset(struct backoff *b) {
 	b->pause_us = 0;
-}
-
-int bluez_timer_new(sd_bus *bus, sd_event_source **ret, sd_event_time_handler_t passed, void *context) {
-	int r = sd_event_add_time(sd_bus_get_event(bus), ret, CLOCK_BOOTTIME, UINT64_MAX, 0, passed, context);
-	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
-void bluez_timer_start(sd_event_source *timer, uint64_t us) {
-	(void)sd_event_source_set_time_relative(timer, us);
-	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-void bluez_timer_stop(sd_event_source *timer) {
-	(void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
 }
 
 void bluez_device_path(const char *adapter, const uint8_t address[6], char ret[BLUEZ_DEVICE_PATH_SIZE]) {

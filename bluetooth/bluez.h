@@ -45,13 +45,8 @@ struct backoff {
 uint64_t backoff_next(struct backoff *backoff);
 void backoff_reset(struct backoff *backoff);
 
-/* A timer that stands still. It is made with its owner, so that who waits after a failure needs no memory for it: whatever waits
- * goes on. 0 or a negative errno. */
-int bluez_timer_new(sd_bus *bus, sd_event_source **ret, sd_event_time_handler_t passed, void *context);
-/* Calls `passed` once, after so many microseconds from now. */
-void bluez_timer_start(sd_event_source *timer, uint64_t us);
-/* NULL is allowed. */
-void bluez_timer_stop(sd_event_source *timer);
+/* A new try may be a little late. */
+#define BACKOFF_ACCURACY_US 250000
 
 struct bluez_method {
 	const char *path, *interface, *member;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/bluez.h"
 
 #define ROOT_PATH "/org/lanyard/monitors"
@@ -78,7 +78,7 @@ static int on_activate(sd_bus_message *message, void *context, sd_bus_error *err
 	s->logged_failure = false;
 	backoff_reset(&s->backoff);
 	if (s->state == SCAN_REGISTERED)
-		bluez_timer_stop(s->pause);
+		loop_timer_stop(s->pause);
 	return sd_bus_reply_method_return(message, NULL);
 }
 
@@ -199,7 +199,7 @@ static bool may_be_registered(const struct passive_scan *s) {
 static void enter_state(struct passive_scan *s, enum scan_state state) {
 	bool registered = may_be_registered(s);
 	s->call = sd_bus_slot_unref(s->call);
-	bluez_timer_stop(s->pause);
+	loop_timer_stop(s->pause);
 	s->state = state;
 	int r = 0;
 	switch (state) {
@@ -211,7 +211,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		s->object = sd_bus_slot_unref(s->object);
 		s->manager = sd_bus_slot_unref(s->manager);
 		if (state == SCAN_PAUSING)
-			bluez_timer_start(s->pause, backoff_next(&s->backoff));
+			loop_timer_start(s->pause, backoff_next(&s->backoff));
 		break;
 	case SCAN_ASKING:
 		r = enter_asking(s);
@@ -221,7 +221,7 @@ static void enter_state(struct passive_scan *s, enum scan_state state) {
 		break;
 	case SCAN_REGISTERED:
 		if (!s->active)
-			bluez_timer_start(s->pause, s->activate_us);
+			loop_timer_start(s->pause, s->activate_us);
 		break;
 	}
 	if (r < 0) {
@@ -240,7 +240,7 @@ int passive_scan_new(struct passive_scan **ret, struct adapter *adapter, const s
 		return -ENOMEM;
 	*s = (struct passive_scan){ .state = SCAN_OFF, .adapter = adapter, .activate_us = activate_us };
 	memcpy(s->format, format, sizeof(s->format));
-	int r = bluez_timer_new(adapter_bus(adapter), &s->pause, on_pause_over, s);
+	int r = loop_timer_new(sd_bus_get_event(adapter_bus(adapter)), &s->pause, BACKOFF_ACCURACY_US, on_pause_over, s);
 	if (r < 0) {
 		free(s);
 		return r;

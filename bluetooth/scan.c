@@ -8,10 +8,10 @@
 #include <string.h>
 #include <strings.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/address.h"
 #include "bluetooth/advert.h"
 #include "bluetooth/bluez.h"
@@ -359,7 +359,7 @@ static int on_timer(sd_event_source *source, uint64_t now_us, void *context) {
 static void start_round(struct scan *s) {
 	uint64_t us = s->round_us ? s->round_us : ROUND_FIRST_US;
 	s->round_us = us * 2 < ROUND_LARGEST_US ? us * 2 : ROUND_LARGEST_US;
-	bluez_timer_start(s->timer, us);
+	loop_timer_start(s->timer, us);
 }
 
 /* What bluetoothd does for us in this state; it counts us as scanning from the call on. */
@@ -380,7 +380,7 @@ static bool is_discovering(const struct scan *s) {
 static void enter_state(struct scan *s, enum scan_state state) {
 	bool discovering = is_discovering(s);
 	s->call = sd_bus_slot_unref(s->call);
-	bluez_timer_stop(s->timer);
+	loop_timer_stop(s->timer);
 	s->state = state;
 	int r = 0;
 	switch (state) {
@@ -391,7 +391,7 @@ static void enter_state(struct scan *s, enum scan_state state) {
 		if (discovering)
 			(void)stop_discovery(s, NULL);
 		if (state == SCAN_PAUSING)
-			bluez_timer_start(s->timer, backoff_next(&s->backoff));
+			loop_timer_start(s->timer, backoff_next(&s->backoff));
 		break;
 	case SCAN_FILTERING:
 		r = set_filter(s);
@@ -463,7 +463,7 @@ int scan_new(struct scan **ret, struct adapter *adapter, const struct scan_callb
 	if (!s)
 		return -ENOMEM;
 	*s = (struct scan){ .state = SCAN_OFF, .adapter = adapter, .callbacks = callbacks, .context = context };
-	int r = bluez_timer_new(adapter_bus(adapter), &s->timer, on_timer, s);
+	int r = loop_timer_new(sd_bus_get_event(adapter_bus(adapter)), &s->timer, BACKOFF_ACCURACY_US, on_timer, s);
 	if (r >= 0)
 		r = watch_devices(s);
 	if (r < 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 #include "pairing/hello_advert.h"
 #include "pairing/limits.h"

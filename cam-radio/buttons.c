@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 
 /* A device that was unplugged comes back when somebody plugs it in: a second is soon enough, and costs nothing while both are

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/advertiser.h"
 #include "cam-radio/buttons.h"
 #include "cam-radio/camera_bus.h"

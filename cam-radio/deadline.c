@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/loop.h"
 
 /* Deadlines are for people and radios: letting the kernel join wake-ups within this saves power and costs nobody anything. */
 #define ACCURACY_US 1000
@@ -25,12 +26,10 @@ int deadline_new(struct deadline **ret, sd_event *event, void (*passed)(void *co
 	if (!deadline)
 		return -ENOMEM;
 	*deadline = (struct deadline){ .passed = passed, .context = context };
-	int result = sd_event_add_time(event, &deadline->timer, CLOCK_BOOTTIME, UINT64_MAX, ACCURACY_US, on_timer, deadline);
+	int result = loop_timer_new(event, &deadline->timer, ACCURACY_US, on_timer, deadline);
 	/* What has arrived before a deadline passed is looked at first, however late the loop is. */
 	if (result >= 0)
 		result = sd_event_source_set_priority(deadline->timer, SD_EVENT_PRIORITY_NORMAL + 1);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(deadline->timer, SD_EVENT_OFF);
 	if (result < 0) {
 		deadline_free(deadline);
 		return result;
@@ -50,10 +49,4 @@ void deadline_set(struct deadline *deadline, uint64_t time_us) {
 	if (time_us != UINT64_MAX)
 		(void)sd_event_source_set_time(deadline->timer, time_us); /* fails only for a source of another kind */
 	(void)sd_event_source_set_enabled(deadline->timer, time_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
-uint64_t loop_now_us(sd_event *event) {
-	uint64_t now_us = 0;
-	(void)sd_event_now(event, CLOCK_BOOTTIME, &now_us); /* fails only for an unknown clock */
-	return now_us;
 }

@@ -13,6 +13,3 @@ int deadline_new(struct deadline **ret, sd_event *event, void (*passed)(void *co
 void deadline_free(struct deadline *deadline);
 /* Absolute microseconds; UINT64_MAX: never. */
 void deadline_set(struct deadline *deadline, uint64_t time_us);
-
-/* CLOCK_BOOTTIME of this turn of the loop, microseconds. */
-uint64_t loop_now_us(sd_event *event);

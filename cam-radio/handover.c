@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 #include "cam-radio/keyring.h"
 #include "cam-radio/media.h"

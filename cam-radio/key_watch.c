@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 
 struct key_watch {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 #include "wire/wire.h"
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/ear_socket.h"
 #include "bluetooth/fresh_address.h"

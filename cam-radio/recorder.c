@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/recorder_values.h"
 #include "pairing/limits.h"
 #include "proto/codec.h"
@@ -125,8 +125,7 @@ static void tell_change(struct recorder *r, const struct properties *before) {
 }
 
 static void refresh_later(struct recorder *r) {
-	(void)sd_event_source_set_time_relative(r->again, REFRESH_AGAIN_US);
-	(void)sd_event_source_set_enabled(r->again, SD_EVENT_ONESHOT);
+	loop_timer_start(r->again, REFRESH_AGAIN_US);
 }
 
 static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
@@ -250,9 +249,7 @@ int recorder_new(struct recorder **ret, sd_bus *bus, const char *instance, const
 	                      : snprintf(r->name, sizeof(r->name), BUS_NAME);
 	int result = length < (int)sizeof(r->name) ? 0 : -ENAMETOOLONG;
 	if (result >= 0)
-		result = sd_event_add_time(sd_bus_get_event(bus), &r->again, CLOCK_BOOTTIME, UINT64_MAX, 0, on_again, r);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(r->again, SD_EVENT_OFF);
+		result = loop_timer_new(sd_bus_get_event(bus), &r->again, 0, on_again, r);
 	if (result >= 0)
 		result = watch(r);
 	if (result < 0) {

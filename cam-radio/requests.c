@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-radio/deadline.h"
 #include "cam-radio/operations.h"
 #include "cam-radio/request.h"

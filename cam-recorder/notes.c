@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-recorder/clock.h"
 
 #define ACCURACY_US 1000000
@@ -17,13 +17,7 @@ struct notes {
 };
 
 static void arm(struct notes *n) {
-	sd_event_source_set_time_relative(n->timer, NOTES_DELAY_US);
-	sd_event_source_set_enabled(n->timer, SD_EVENT_ONESHOT);
-}
-
-static bool is_armed(const struct notes *n) {
-	int enabled;
-	return sd_event_source_get_enabled(n->timer, &enabled) > 0;
+	loop_timer_start(n->timer, NOTES_DELAY_US);
 }
 
 void notes_flush(struct notes *n) {
@@ -35,7 +29,7 @@ void notes_flush(struct notes *n) {
 	if (result < 0)
 		arm(n);
 	else
-		sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
+		loop_timer_stop(n->timer);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
@@ -50,12 +44,11 @@ int notes_new(struct notes **ret, sd_event *event, struct store *store) {
 	if (!n)
 		return -ENOMEM;
 	n->store = store;
-	int result = sd_event_add_time_relative(event, &n->timer, CLOCK_BOOTTIME, NOTES_DELAY_US, ACCURACY_US, on_timer, n);
+	int result = loop_timer_new(event, &n->timer, ACCURACY_US, on_timer, n);
 	if (result < 0) {
 		free(n);
 		return result;
 	}
-	sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
 	*ret = n;
 	return 0;
 }
@@ -70,7 +63,7 @@ void notes_free(struct notes *n) {
 
 int notes_add(struct notes *n, const char *id, const char *key, const char *value) {
 	int result = store_add_detail(n->store, id, utc_us(), key, value);
-	if (result == 0 && !is_armed(n))
+	if (result == 0 && !loop_timer_runs(n->timer))
 		arm(n);
 	return result;
 }

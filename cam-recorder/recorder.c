@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-recorder/clock.h"
 #include "cam-recorder/notes.h"
 #include "cam-recorder/preview.h"
@@ -329,8 +330,7 @@ static void drop_capture(struct recorder *r) {
 }
 
 static void begin_later(struct recorder *r) {
-	sd_event_source_set_time_relative(r->restart, RESTART_US);
-	sd_event_source_set_enabled(r->restart, SD_EVENT_ONESHOT);
+	loop_timer_start(r->restart, RESTART_US);
 	if (r->callbacks->picture_gone)
 		r->callbacks->picture_gone(r->context);
 }
@@ -424,7 +424,7 @@ const char *recorder_current(const struct recorder *r) {
 
 void recorder_shut_down(struct recorder *r, void (*done)(void *context)) {
 	r->shut_down = done;
-	sd_event_source_set_enabled(r->restart, SD_EVENT_OFF);
+	loop_timer_stop(r->restart);
 	capture_free(r->capture);
 	r->capture = NULL;
 	recorder_stop(r, "shut-down");

@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cam-recorder/object.h"
 #include "cam-recorder/picture.h"
 #include "cam-recorder/ranges.h"
@@ -55,8 +56,7 @@ static void disconnect(struct service *s) {
 }
 
 static void try_later(struct service *s) {
-	sd_event_source_set_time_relative(s->retry, RETRY_US);
-	sd_event_source_set_enabled(s->retry, SD_EVENT_ONESHOT);
+	loop_timer_start(s->retry, RETRY_US);
 }
 
 /* The connection itself goes from the timer: not inside of a callback of its own. */
@@ -123,9 +123,7 @@ int service_new(struct service **ret, sd_event *event, struct store *store, int 
 	if (result >= 0)
 		result = recorder_new(&s->recorder, event, store, &config, &handlers, s);
 	if (result >= 0)
-		result = sd_event_add_time_relative(event, &s->retry, CLOCK_BOOTTIME, RETRY_US, RETRY_ACCURACY_US, on_retry, s);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(s->retry, SD_EVENT_OFF);
+		result = loop_timer_new(event, &s->retry, RETRY_ACCURACY_US, on_retry, s);
 	if (result < 0) {
 		service_free(s);
 		return result;

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/loop.h"
+
 #define STARTS 8             /* more at once are no presses */
 #define PATIENCE_US 10000000 /* a caller waits longer for its answer (cam-radiod: 20 s) */
 #define ACCURACY_US 100000
@@ -23,7 +25,7 @@ static size_t take_all(struct starts *s, sd_bus_message *out[STARTS]) {
 	for (size_t i = 0; i < count; i++)
 		out[i] = s->call[i];
 	s->count = 0;
-	sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+	loop_timer_stop(s->timer);
 	return count;
 }
 
@@ -49,9 +51,7 @@ int starts_new(struct starts **ret, sd_event *event, int (*again)(void *context,
 	if (!s)
 		return -ENOMEM;
 	*s = (struct starts){ .again = again, .refuse = refuse, .context = context };
-	int result = sd_event_add_time_relative(event, &s->timer, CLOCK_BOOTTIME, PATIENCE_US, ACCURACY_US, on_timer, s);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+	int result = loop_timer_new(event, &s->timer, ACCURACY_US, on_timer, s);
 	if (result < 0) {
 		starts_free(s);
 		return result;
@@ -72,13 +72,8 @@ void starts_free(struct starts *s) {
 int starts_hold(struct starts *s, sd_bus_message *call) {
 	if (s->count == STARTS)
 		return -EBUSY;
-	if (s->count == 0) {
-		int result = sd_event_source_set_time_relative(s->timer, PATIENCE_US);
-		if (result >= 0)
-			result = sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-		if (result < 0)
-			return result;
-	}
+	if (s->count == 0)
+		loop_timer_start(s->timer, PATIENCE_US);
 	s->call[s->count++] = sd_bus_message_ref(call);
 	return 0;
 }
@@ -97,7 +92,7 @@ void starts_retry(struct starts *s) {
 	}
 	s->count = kept;
 	if (kept == 0)
-		sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+		loop_timer_stop(s->timer);
 }
 
 void starts_cancel(struct starts *s) {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "base/random.h"
 #include "bluetooth/adapter.h"
 #include "bluetooth/advert.h"
@@ -101,7 +102,7 @@ static void withdraw(struct signal_sender *s) {
 	s->advert = NULL;
 	fresh_address_free(s->fresh);
 	s->fresh = NULL;
-	sd_event_source_set_enabled(s->renew, SD_EVENT_OFF);
+	loop_timer_stop(s->renew);
 	s->patience = sd_event_source_disable_unref(s->patience);
 }
 
@@ -325,9 +326,7 @@ int signal_sender_new(struct signal_sender **ret, sd_event *event, const struct 
 	s->config.adapter = config->adapter ? config->adapter : "hci0";
 	s->config.keys = config->keys ? config->keys : DEFAULT_KEYS;
 	s->config.state = config->state ? config->state : SIGNAL_SENDER_STATE;
-	int r = sd_event_add_time(event, &s->renew, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_renew, s);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(s->renew, SD_EVENT_OFF);
+	int r = loop_timer_new(event, &s->renew, 1000, on_renew, s);
 	if (r >= 0)
 		r = sd_bus_open_system(&s->bus);
 	if (r >= 0)

@@ -56,12 +56,6 @@ static void set_timer(struct watched *w, uint64_t at_us) {
 		output_failure("internal", "%s", strerror(-r));
 }
 
-static uint64_t now_us(const struct watch *watch) {
-	uint64_t now = 0;
-	sd_event_now(watch->event, CLOCK_BOOTTIME, &now);
-	return now;
-}
-
 static void call_if_due(struct watched *w, uint64_t now) {
 	if (!trigger_contact_due(&w->contact, now, w->trigger->debounce_us))
 		return;
@@ -72,7 +66,7 @@ static void call_if_due(struct watched *w, uint64_t now) {
 
 static void on_level(void *context, bool active) {
 	struct watched *w = context;
-	uint64_t now = now_us(w->watch);
+	uint64_t now = loop_now_us(w->watch->event);
 	/* What was due between two levels that are read at once is due all the same. */
 	call_if_due(w, now);
 	trigger_contact_see(&w->contact, now, active);
@@ -86,7 +80,7 @@ static void close_port(struct watched *w, int error) {
 	trigger_port_close(w->port);
 	w->port = NULL;
 	trigger_contact_forget(&w->contact);
-	set_timer(w, now_us(w->watch) + OPEN_AGAIN_US);
+	set_timer(w, loop_now_us(w->watch->event) + OPEN_AGAIN_US);
 }
 
 static void look(struct watched *w) {
@@ -123,7 +117,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 		open_port(w);
 		return 0;
 	}
-	call_if_due(w, now_us(w->watch));
+	call_if_due(w, loop_now_us(w->watch->event));
 	set_timer(w, trigger_contact_deadline_us(&w->contact, w->trigger->debounce_us));
 	return 0;
 }

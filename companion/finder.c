@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/loop.h"
 #include "pairing/hello_advert.h"
 
 /* Who asks again has just pressed the buttons: what was heard before that, of the window before, is no camera to choose. Cameras
@@ -26,12 +27,6 @@ struct finder {
 	void (*changed)(void *context);
 	void *context;
 };
-
-static uint64_t finder_now(struct finder *finder) {
-	uint64_t now_us = 0;
-	sd_event_now(finder->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
 
 static struct found_camera *finder_find_writable(struct finder *finder, const char *id) {
 	for (size_t i = 0; i < finder->count; i++)
@@ -65,13 +60,13 @@ static void on_heard(void *context, const struct sighting *sighting, bool test_l
 	memcpy(camera->peer.address, sighting->address, sizeof(camera->peer.address));
 	camera->peer.address_type = sighting->address_type;
 	camera->rssi = sighting->rssi;
-	camera->heard_us = finder_now(finder);
+	camera->heard_us = loop_now_us(finder->event);
 	if (new)
 		finder->changed(finder->context);
 }
 
 static void finder_forget(struct finder *finder, uint64_t age_us) {
-	uint64_t now_us = finder_now(finder);
+	uint64_t now_us = loop_now_us(finder->event);
 	size_t kept = 0;
 	for (size_t i = 0; i < finder->count; i++)
 		if (now_us < finder->camera[i].heard_us + age_us)
@@ -82,13 +77,12 @@ static void finder_forget(struct finder *finder, uint64_t age_us) {
 static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
 	struct finder *finder = context;
-	if (finder_now(finder) >= finder->until_us) {
+	if (loop_now_us(finder->event) >= finder->until_us) {
 		finder_stop(finder);
 		return 0;
 	}
 	finder_forget(finder, FINDER_FORGET_US);
-	sd_event_source_set_time_relative(source, TICK_US);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	loop_timer_start(source, TICK_US);
 	finder->changed(finder->context);
 	return 0;
 }
@@ -104,9 +98,7 @@ int finder_new(struct finder **ret, sd_event *event, struct radio *radio, void (
 		.changed = changed,
 		.context = context,
 	};
-	int result = sd_event_add_time(event, &finder->timer, CLOCK_BOOTTIME, UINT64_MAX, 0, on_timer, finder);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(finder->timer, SD_EVENT_OFF);
+	int result = loop_timer_new(event, &finder->timer, 0, on_timer, finder);
 	if (result < 0) {
 		finder_free(finder);
 		return result;
@@ -124,7 +116,7 @@ void finder_free(struct finder *finder) {
 }
 
 void finder_start(struct finder *finder) {
-	finder->until_us = finder_now(finder) + FINDER_SCAN_US;
+	finder->until_us = loop_now_us(finder->event) + FINDER_SCAN_US;
 	if (finder->scanning) {
 		finder_forget(finder, STALE_US);
 		finder->changed(finder->context);
@@ -132,8 +124,7 @@ void finder_start(struct finder *finder) {
 	}
 	finder->scanning = true;
 	finder->count = 0;
-	sd_event_source_set_time_relative(finder->timer, TICK_US);
-	sd_event_source_set_enabled(finder->timer, SD_EVENT_ONESHOT);
+	loop_timer_start(finder->timer, TICK_US);
 	radio_listen(finder->radio, &finder->listener);
 	finder->changed(finder->context);
 }
@@ -143,7 +134,7 @@ void finder_stop(struct finder *finder) {
 		return;
 	finder->scanning = false;
 	finder->count = 0;
-	sd_event_source_set_enabled(finder->timer, SD_EVENT_OFF);
+	loop_timer_stop(finder->timer);
 	radio_unlisten(finder->radio, &finder->listener);
 	finder->changed(finder->context);
 }

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "link/listen.h"
 #include "wifi/station.h"
 #include "wire/wire.h"
@@ -30,7 +31,7 @@ struct handover {
 	sd_event *event;
 	struct handover_config config;
 	struct station *station;
-	bool station_on; /* station_join was called and `off` has not come yet */
+	bool station_on; /* station_prepare or station_join was called and `off` has not come yet */
 	bool camera_on;  /* the camera was asked for its access point and has not yet said that it is down */
 	struct listener *listener;
 	struct wire *wire;
@@ -50,12 +51,6 @@ static void handover_fail(struct handover *handover, enum reason reason);
 static int handover_start(struct handover *handover);
 
 static const struct handover_stages none_reached = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
-
-static uint64_t handover_now(struct handover *handover) {
-	uint64_t now_us = 0;
-	sd_event_now(handover->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
 
 static uint64_t state_timeout_us(enum handover_state state) {
 	switch (state) {
@@ -79,10 +74,10 @@ static uint64_t state_timeout_us(enum handover_state state) {
 
 static void handover_enter(struct handover *handover, enum handover_state state) {
 	handover->state = state;
-	handover->stage_us = handover_now(handover);
+	handover->stage_us = loop_now_us(handover->event);
 	uint64_t timeout_us = state_timeout_us(state);
 	if (timeout_us == UINT64_MAX) {
-		sd_event_source_set_enabled(handover->timer, SD_EVENT_OFF);
+		loop_timer_stop(handover->timer);
 	} else {
 		sd_event_source_set_time(handover->timer, handover->stage_us + timeout_us);
 		sd_event_source_set_enabled(handover->timer, SD_EVENT_ONESHOT);
@@ -92,7 +87,7 @@ static void handover_enter(struct handover *handover, enum handover_state state)
 
 /* Takes the time since the last stage. */
 static uint64_t handover_stage_time(struct handover *handover) {
-	return handover_now(handover) - handover->stage_us;
+	return loop_now_us(handover->event) - handover->stage_us;
 }
 
 static void handover_cancel_request(struct handover *handover) {
@@ -157,7 +152,7 @@ static bool is_transient(enum reason reason) {
 static bool handover_may_retry(struct handover *handover, enum reason reason) {
 	bool under_way = handover->state != HANDOVER_READY && !handover_is_closing(handover);
 	return under_way && !handover->retried && is_transient(reason) &&
-	       handover_now(handover) < handover->asked_us + RETRY_WITHIN_US;
+	       loop_now_us(handover->event) < handover->asked_us + RETRY_WITHIN_US;
 }
 
 static void handover_begin_closing(struct handover *handover, enum reason reason) {
@@ -197,7 +192,7 @@ static void on_media_send(void *context, const uint8_t *bytes, size_t length) {
 static void on_wire_live(void *context) {
 	struct handover *handover = context;
 	handover->stages.media_us =
-	        handover_now(handover) - handover->started_us - handover->stages.up_us - handover->stages.join_us;
+	        loop_now_us(handover->event) - handover->started_us - handover->stages.up_us - handover->stages.join_us;
 	media_open(handover->config.media, on_media_send, handover);
 	log_line(LOG_LEVEL_NOTICE, "wifi", "media ready: access point %llu ms, join %llu ms, media %llu ms",
 	         (unsigned long long)(handover->stages.up_us / 1000), (unsigned long long)(handover->stages.join_us / 1000),
@@ -421,9 +416,7 @@ int handover_new(struct handover **ret, sd_event *event, const struct handover_c
 	*handover = (struct handover){
 		.event = event, .config = *config, .stages = none_reached, .changed = changed, .context = context
 	};
-	int result = sd_event_add_time(event, &handover->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, handover);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(handover->timer, SD_EVENT_OFF);
+	int result = loop_timer_new(event, &handover->timer, 1000, on_timer, handover);
 	if (result >= 0 && config->supplicant_control)
 		result = station_supplicant_new(&handover->station, event, config->supplicant_control, config->interface, true,
 		                                &station_handlers, handover);
@@ -454,7 +447,10 @@ static int handover_start(struct handover *handover) {
 	handover->reason = REASON_OK;
 	handover->stages = none_reached;
 	handover->camera_on = true;
-	handover->started_us = handover_now(handover);
+	handover->started_us = loop_now_us(handover->event);
+	/* Our interface comes up while the camera's does. Refused while a use that was given up still ends: then all of it is
+	 * done when it joins. */
+	handover->station_on = handover->station && station_prepare(handover->station) == 0;
 	handover_enter(handover, HANDOVER_STARTING);
 	return 0;
 }
@@ -465,7 +461,7 @@ int handover_open(struct handover *handover) {
 	if (!handover->station && !handover->config.test_socket)
 		return -ENODEV;
 	handover->retried = false;
-	handover->asked_us = handover_now(handover);
+	handover->asked_us = loop_now_us(handover->event);
 	return handover_start(handover);
 }
 

@@ -4,15 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "companion/finder.h"
 #include "wire/wire.h"
 
 /* After a session or a pairing with the same camera its radio connection takes some seconds to end, and a new channel on it is
  * refused or closed at once meanwhile. Whoever has just chosen the camera should not have to choose it again for that. */
 #define DIAL_AGAIN_US (SECOND_US / 2)
+#define DIAL_AGAIN_ACCURACY_US 50000
 #define DIAL_AGAIN_UNTIL_US (6 * SECOND_US)
 
 struct pairer {
@@ -41,7 +42,7 @@ static void pairer_enter(struct pairer *pairer, enum pairer_state state) {
 static void pairer_drop(struct pairer *pairer) {
 	radio_dial_free(pairer->dial);
 	pairer->dial = NULL;
-	pairer->again = sd_event_source_disable_unref(pairer->again);
+	loop_timer_stop(pairer->again);
 	wire_free(pairer->wire);
 	pairer->wire = NULL;
 	pairer->code = 0;
@@ -117,7 +118,6 @@ static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)source;
 	(void)time_us;
 	struct pairer *pairer = context;
-	pairer->again = sd_event_source_disable_unref(pairer->again);
 	if (pairer_dial(pairer) < 0)
 		pairer_finish(pairer, REASON_CONNECT_FAILED);
 	return 0;
@@ -125,10 +125,10 @@ static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
 
 /* False when it is not to be tried again. */
 static bool pairer_dial_later(struct pairer *pairer) {
-	uint64_t now_us = 0;
-	sd_event_now(pairer->event, CLOCK_BOOTTIME, &now_us);
-	return now_us + DIAL_AGAIN_US < pairer->until_us &&
-	       sd_event_add_time_relative(pairer->event, &pairer->again, CLOCK_BOOTTIME, DIAL_AGAIN_US, 0, on_again, pairer) >= 0;
+	if (loop_now_us(pairer->event) + DIAL_AGAIN_US >= pairer->until_us)
+		return false;
+	loop_timer_start(pairer->again, DIAL_AGAIN_US);
+	return true;
 }
 
 static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason) {
@@ -169,6 +169,11 @@ int pairer_new(struct pairer **ret, sd_event *event, struct radio *radio, struct
 		.callbacks = callbacks,
 		.context = context,
 	};
+	int result = loop_timer_new(event, &pairer->again, DIAL_AGAIN_ACCURACY_US, on_again, pairer);
+	if (result < 0) {
+		pairer_free(pairer);
+		return result;
+	}
 	*ret = pairer;
 	return 0;
 }
@@ -177,15 +182,14 @@ void pairer_free(struct pairer *pairer) {
 	if (!pairer)
 		return;
 	pairer_drop(pairer);
+	sd_event_source_disable_unref(pairer->again);
 	free(pairer);
 }
 
 int pairer_start(struct pairer *pairer, const char *camera, const struct link_peer *peer, const char *fingerprint) {
 	if (pairer->state != PAIRER_IDLE)
 		return -EBUSY;
-	uint64_t now_us = 0;
-	sd_event_now(pairer->event, CLOCK_BOOTTIME, &now_us);
-	pairer->until_us = now_us + DIAL_AGAIN_UNTIL_US;
+	pairer->until_us = loop_now_us(pairer->event) + DIAL_AGAIN_UNTIL_US;
 	pairer->peer = *peer;
 	int result = pairer_dial(pairer);
 	if (result < 0)

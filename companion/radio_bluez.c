@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "companion/radio_backend.h"
 #include "pairing/limits.h"
 
@@ -48,8 +49,7 @@ static void on_scan_heard(void *context, const struct sighting *sighting) {
 static const struct scan_callbacks scan_handlers = { .heard = on_scan_heard };
 
 static void set_timer(sd_event_source *timer, uint64_t delay_us) {
-	sd_event_source_set_time_relative(timer, delay_us);
-	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+	loop_timer_start(timer, delay_us);
 }
 
 static void radio_bluez_update_scan(struct radio_bluez *radio) {
@@ -154,12 +154,6 @@ static void radio_bluez_scan(struct radio_backend *backend, bool on) {
 
 /* --- dialling --- */
 
-static uint64_t now_us(const struct radio_bluez *radio) {
-	uint64_t now_us = 0;
-	sd_event_now(radio->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
-
 static void bluez_dial_ended(struct bluez_dial *dial) {
 	dial->under_way = false;
 	dial->radio->dialling--;
@@ -170,7 +164,7 @@ static void on_link_done(void *context, int file, size_t packet_limit, enum reas
 	struct bluez_dial *dial = context;
 	struct radio_bluez *radio = dial->radio;
 	if (reason == REASON_TIMEOUT)
-		radio->rested_us = now_us(radio) + LINK_REST_US;
+		radio->rested_us = loop_now_us(radio->event) + LINK_REST_US;
 	bluez_dial_ended(dial);
 	dial->done(dial->context, file, packet_limit, reason);
 }
@@ -204,7 +198,7 @@ static void radio_bluez_cancel(void *attempt) {
 	sd_event_source_disable_unref(dial->rest);
 	link_dial_free(dial->link);
 	if (dial->under_way) {
-		dial->radio->rested_us = now_us(dial->radio) + LINK_REST_US;
+		dial->radio->rested_us = loop_now_us(dial->radio->event) + LINK_REST_US;
 		bluez_dial_ended(dial);
 	}
 	free(dial);
@@ -217,7 +211,7 @@ static int radio_bluez_dial(struct radio_backend *backend, void **ret, const str
 	if (!dial)
 		return -ENOMEM;
 	*dial = (struct bluez_dial){ .radio = radio, .peer = *peer, .done = done, .context = context };
-	int result = now_us(radio) < radio->rested_us
+	int result = loop_now_us(radio->event) < radio->rested_us
 	                     ? sd_event_add_time(radio->event, &dial->rest, CLOCK_BOOTTIME, radio->rested_us, 0, on_rested, dial)
 	                     : bluez_dial_begin(dial);
 	if (result < 0) {

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/loop.h"
 #include "companion/radio_backend.h"
 #include "pairing/limits.h"
 
@@ -32,8 +33,7 @@ struct socket_dial {
 static int on_advert(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
 	struct radio_socket *radio = context;
-	sd_event_source_set_time_relative(source, MADE_UP_ADVERT_US);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	loop_timer_start(source, MADE_UP_ADVERT_US);
 	struct sighting sighting = { .rssi = 127 };
 	radio->events->heard(radio->context, &sighting, true);
 	return 0;
@@ -41,8 +41,10 @@ static int on_advert(sd_event_source *source, uint64_t time_us, void *context) {
 
 static void radio_socket_scan(struct radio_backend *backend, bool on) {
 	struct radio_socket *radio = (struct radio_socket *)backend;
-	sd_event_source_set_time_relative(radio->timer, 0);
-	sd_event_source_set_enabled(radio->timer, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (on)
+		loop_timer_start(radio->timer, 0);
+	else
+		loop_timer_stop(radio->timer);
 }
 
 static int on_dialled(sd_event_source *source, void *context) {
@@ -124,10 +126,8 @@ int radio_socket_new(struct radio_backend **ret, sd_event *event, const char *pa
 	int result = strlen(path) < sizeof(radio->address.sun_path) ? 0 : -ENAMETOOLONG;
 	if (result == 0) {
 		strcpy(radio->address.sun_path, path); /* the length was checked on the line above */
-		result = sd_event_add_time_relative(event, &radio->timer, CLOCK_BOOTTIME, 0, 1000, on_advert, radio);
+		result = loop_timer_new(event, &radio->timer, 1000, on_advert, radio);
 	}
-	if (result >= 0)
-		result = sd_event_source_set_enabled(radio->timer, SD_EVENT_OFF);
 	if (result >= 0)
 		result = sd_event_add_defer(event, &radio->start, on_start, radio);
 	if (result < 0) {

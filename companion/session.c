@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "pairing/hello_advert.h"
 #include "pairing/hint_search.h"
 #include "wire/wire.h"
@@ -68,12 +69,6 @@ struct session {
 static void session_ping(struct session *session);
 static void session_pump(struct session *session);
 
-static uint64_t session_now(struct session *session) {
-	uint64_t now_us = 0;
-	sd_event_now(session->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
-
 static void session_enter_handler(struct session *session) {
 	session->references++;
 }
@@ -100,7 +95,7 @@ static void session_arm(struct session *session) {
 		deadline_us = earlier(deadline_us, session->renew_us);
 	}
 	if (deadline_us == UINT64_MAX) {
-		sd_event_source_set_enabled(session->timer, SD_EVENT_OFF);
+		loop_timer_stop(session->timer);
 		return;
 	}
 	sd_event_source_set_time(session->timer, deadline_us);
@@ -117,7 +112,7 @@ static void path_drop(struct path *path) {
 
 static void session_enter(struct session *session, enum session_state state) {
 	session->state = state;
-	session->entered_us[state] = session_now(session);
+	session->entered_us[state] = loop_now_us(session->event);
 	switch (state) {
 	case SESSION_UNPAIRED:
 	case SESSION_DIALLING:
@@ -146,7 +141,8 @@ static bool session_hint_matches(struct session *session, enum keyring_slot slot
 	const struct pairing_record *record = keyring_record(session->config.keyring, slot);
 	if (!record)
 		return false;
-	bool far_allowed = session_now(session) >= session->entered_us[SESSION_SEARCHING] + session->config.hint_far_after_us;
+	bool far_allowed =
+	        loop_now_us(session->event) >= session->entered_us[SESSION_SEARCHING] + session->config.hint_far_after_us;
 	session->path->hinted = hint_search_match(&session->hints[slot], record, session_epoch(session), far_allowed, hint,
 	                                          &session->path->hint_epoch) != HINT_UNKNOWN;
 	return session->path->hinted;
@@ -169,7 +165,7 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 	if (session_hint_matches(session, KEYRING_CANDIDATE, hello.id))
 		return KEYRING_CANDIDATE;
 	bool wait_for_candidate = keyring_record(keyring, KEYRING_CANDIDATE) &&
-	                          session_now(session) < session->entered_us[SESSION_SEARCHING] + CANDIDATE_FIRST_US;
+	                          loop_now_us(session->event) < session->entered_us[SESSION_SEARCHING] + CANDIDATE_FIRST_US;
 	if (session_hint_matches(session, KEYRING_PROVEN, hello.id)) {
 		/* The same camera under its old record means that the pairing did not reach it: no reason to wait then. */
 		bool same_camera = wait_for_candidate && memcmp(keyring_record(keyring, KEYRING_CANDIDATE)->peer_key,
@@ -194,7 +190,7 @@ static void session_search_again(struct session *session, enum reason reason, bo
 	if (pause) {
 		size_t step = session->failures < ELEMENTS(pauses_us) ? session->failures : ELEMENTS(pauses_us) - 1;
 		session->failures++;
-		session->retry_us = session_now(session) + pauses_us[step];
+		session->retry_us = loop_now_us(session->event) + pauses_us[step];
 	}
 	session_enter(session, SESSION_SEARCHING);
 }
@@ -242,14 +238,14 @@ static void session_say_live(struct session *session, const char *name) {
 	log_line(LOG_LEVEL_NOTICE, "session", "live with %s: heard after %u ms, connected in %u ms, keys in %u ms", name,
 	         session_ms(session, SESSION_SEARCHING, session->entered_us[SESSION_DIALLING]),
 	         session_ms(session, SESSION_DIALLING, session->entered_us[SESSION_AUTHENTICATING]),
-	         session_ms(session, SESSION_AUTHENTICATING, session_now(session)));
+	         session_ms(session, SESSION_AUTHENTICATING, loop_now_us(session->event)));
 	session->is_fresh = true;
 }
 
 static void session_say_answered(struct session *session) {
 	if (session->is_fresh)
 		log_line(LOG_LEVEL_INFO, "session", "first answer after %u ms more",
-		         session_ms(session, SESSION_LIVE, session_now(session)));
+		         session_ms(session, SESSION_LIVE, loop_now_us(session->event)));
 	session->is_fresh = false;
 }
 
@@ -282,7 +278,7 @@ static void session_prove(struct session *session) {
 }
 
 static void session_went_live(struct session *session) {
-	uint64_t now_us = session_now(session);
+	uint64_t now_us = loop_now_us(session->event);
 	session_prove(session);
 	if (session->path->hinted)
 		session_met(session);
@@ -327,7 +323,7 @@ static void session_lost(struct session *session, enum reason reason) {
 	session->state = SESSION_SEARCHING; /* what callbacks ask for now waits for the next session */
 	if (was_live) {
 		log_reason(LOG_LEVEL_NOTICE, "session", reason, "ended");
-		session->grace_us = session_now(session) + GRACE_US;
+		session->grace_us = loop_now_us(session->event) + GRACE_US;
 	} else if (session->failures == 0 || reason != session->reason) { /* once, not at every try */
 		log_reason(LOG_LEVEL_INFO, "session", reason, "no session");
 	}
@@ -349,7 +345,7 @@ static void on_closed(void *context, enum reason reason) {
 	} else {
 		log_reason(LOG_LEVEL_INFO, "session", reason, "not renewed yet");
 		path_drop(path);
-		session->renew_us = session_now(session) + RENEW_RETRY_US;
+		session->renew_us = loop_now_us(session->event) + RENEW_RETRY_US;
 		session_pump(session);
 	}
 	session_release(session);
@@ -443,22 +439,22 @@ static void on_ping_answer(void *context, enum reason reason, const lanyard_Resp
 		session_say_answered(session);
 		session->camera = response->body.status;
 		session->has_camera = true;
-		session->ping_us = session_now(session) + PING_US;
+		session->ping_us = loop_now_us(session->event) + PING_US;
 		session->callbacks->changed(session->context);
 	} else if (reason == REASON_TIMEOUT) {
 		if (session->state == SESSION_LIVE)
 			session_lost(session, REASON_TIMEOUT);
 	} else {
-		session->ping_us = session_now(session) + PING_US;
+		session->ping_us = loop_now_us(session->event) + PING_US;
 	}
 }
 
 static void session_ping(struct session *session) {
 	session->ping_us = UINT64_MAX;
 	lanyard_Request request = { .which_body = lanyard_Request_status_tag };
-	if (requests_add(session->requests, &request, REQUESTS_FAIL, session_now(session), PING_TIMEOUT_US, on_ping_answer,
+	if (requests_add(session->requests, &request, REQUESTS_FAIL, loop_now_us(session->event), PING_TIMEOUT_US, on_ping_answer,
 	                 session, NULL) < 0)
-		session->ping_us = session_now(session) + PING_RETRY_US;
+		session->ping_us = loop_now_us(session->event) + PING_RETRY_US;
 }
 
 static void session_renew(struct session *session, uint64_t now_us) {
@@ -478,7 +474,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
 	struct session *session = context;
 	session_enter_handler(session);
-	uint64_t now_us = session_now(session);
+	uint64_t now_us = loop_now_us(session->event);
 	if (session->retry_us <= now_us) {
 		session->retry_us = UINT64_MAX;
 		if (session->state == SESSION_SEARCHING)
@@ -509,7 +505,8 @@ int session_request(struct session *session, lanyard_Request *request, enum requ
                     requests_answer answer, void *context, uint32_t *ret_id) {
 	if (session->state != SESSION_LIVE && session->grace_us == UINT64_MAX)
 		return -ENOTCONN;
-	int result = requests_add(session->requests, request, loss, session_now(session), timeout_us, answer, context, ret_id);
+	int result =
+	        requests_add(session->requests, request, loss, loop_now_us(session->event), timeout_us, answer, context, ret_id);
 	if (result >= 0)
 		session_pump(session);
 	return result;

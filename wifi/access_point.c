@@ -4,17 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "wifi/control.h"
 #include "wifi/script.h"
 
 #define AREA "wifi"
 
+/* What hostapd is known to be; each is reached by a script, as soon as it can be. */
+enum hostapd { HOSTAPD_UNKNOWN, HOSTAPD_STOPPED, HOSTAPD_PREPARED };
+
 struct access_point {
-	sd_event *event;
 	const struct wifi_environment *environment;
 	struct access_point_callbacks callbacks;
 	void *context;
@@ -24,6 +26,7 @@ struct access_point {
 	sd_event_source *deadline;
 
 	enum access_point_state state;
+	enum hostapd hostapd;
 	enum reason reason; /* STOPPING: what `off` will say */
 	struct wifi_credentials credentials;
 
@@ -111,11 +114,18 @@ static enum wifi_verdict judge_disabled(void *context, const char *text, size_t 
 #define OPEN_SLOTS "SET max_num_sta 16"
 #define CLOSE_SLOTS "SET max_num_sta 1"
 
-/* Everything that the network's safety rests on is set each time, whatever hostapd's configuration file says. The BSSID is set
- * by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
-static const struct wifi_step start_script[] = {
+/* Whenever hostapd appears, and after each use: it starts with its interface up, and after an odd end it may still hold a secret.
+ */
+static const struct wifi_step stop_script[] = {
 	{ .text = "DISABLE", .judge = wifi_judge_anything }, /* FAIL when it already is */
-	{ .text = "SET start_disabled 0" },
+	{ .text = "STATUS", .judge = judge_disabled },
+	{ .text = "SET start_disabled 1" },
+	{ .write = write_random_ssid },
+	{ .write = write_random_psk },
+};
+
+/* What is the same for every network: set ahead, so that nobody waits for it, and whatever hostapd's configuration file says. */
+static const struct wifi_step prepare_script[] = {
 	{ .text = "SET auth_algs 1" },
 	{ .text = "SET wpa 2" },
 	{ .text = "SET wpa_key_mgmt WPA-PSK WPA-PSK-SHA256" },
@@ -124,6 +134,11 @@ static const struct wifi_step start_script[] = {
 	{ .text = OPEN_SLOTS },
 	{ .text = "SET ap_max_inactivity 15" }, /* seconds; a companion that vanished frees its place */
 	{ .text = "SET ap_isolate 1" },
+};
+
+/* The BSSID is set by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
+static const struct wifi_step start_script[] = {
+	{ .text = "SET start_disabled 0" },
 	{ .write = write_hidden },
 	{ .write = write_hw_mode },
 	{ .write = write_channel },
@@ -132,15 +147,6 @@ static const struct wifi_step start_script[] = {
 	{ .write = write_psk },
 	{ .text = "ENABLE" },
 	{ .text = "STATUS", .judge = judge_enabled }, /* or the event AP-ENABLED, where the driver takes its time */
-};
-
-/* Also run whenever hostapd appears: it starts with its interface up, and after an odd end it may still hold a secret. */
-static const struct wifi_step stop_script[] = {
-	{ .text = "DISABLE", .judge = wifi_judge_anything },
-	{ .text = "STATUS", .judge = judge_disabled },
-	{ .text = "SET start_disabled 1" },
-	{ .write = write_random_ssid },
-	{ .write = write_random_psk },
 };
 
 static void enter_state(struct access_point *ap, enum access_point_state state, enum reason reason);
@@ -169,13 +175,6 @@ static int deadline_fired(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
-static void set_deadline(struct access_point *ap, uint64_t in) {
-	ap->deadline = sd_event_source_disable_unref(ap->deadline);
-	int r = sd_event_add_time_relative(ap->event, &ap->deadline, CLOCK_BOOTTIME, in, 1, deadline_fired, ap);
-	if (r < 0)
-		log_line(LOG_LEVEL_ERROR, AREA, "%s: no timer: %s", ap->interface, strerror(-r));
-}
-
 static void interface_down(struct access_point *ap) {
 	const struct interface_port *port = ap->environment->port;
 	int r = port->set_up(port->context, ap->interface, false);
@@ -183,18 +182,44 @@ static void interface_down(struct access_point *ap) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be taken down: %s", ap->interface, strerror(-r));
 }
 
+/* The next script towards what is wanted, if there is one. */
+static void go_on(struct access_point *ap) {
+	if (!wifi_control_is_open(ap->control))
+		return;
+	switch (ap->hostapd) {
+	case HOSTAPD_UNKNOWN:
+		wifi_script_run(&ap->script, stop_script, ELEMENTS(stop_script));
+		break;
+	case HOSTAPD_STOPPED:
+		wifi_script_run(&ap->script, prepare_script, ELEMENTS(prepare_script));
+		break;
+	case HOSTAPD_PREPARED:
+		if (ap->state == ACCESS_POINT_STARTING)
+			wifi_script_run(&ap->script, start_script, ELEMENTS(start_script));
+		break;
+	}
+}
+
 /* What a script's end, in either way, means in the present state. */
 static void script_finished(void *context) {
 	struct access_point *ap = context;
 	switch (ap->state) {
 	case ACCESS_POINT_STARTING:
-		enter_state(ap, ACCESS_POINT_UP, REASON_OK);
+		if (ap->hostapd == HOSTAPD_PREPARED) {
+			enter_state(ap, ACCESS_POINT_UP, REASON_OK);
+		} else {
+			ap->hostapd++;
+			go_on(ap);
+		}
 		break;
 	case ACCESS_POINT_STOPPING:
+		ap->hostapd = HOSTAPD_STOPPED;
 		enter_state(ap, ACCESS_POINT_OFF, ap->reason);
 		break;
 	case ACCESS_POINT_OFF:
-		interface_down(ap);
+		if (ap->hostapd++ == HOSTAPD_UNKNOWN)
+			interface_down(ap);
+		go_on(ap);
 		break;
 	case ACCESS_POINT_UP:
 		break;
@@ -226,37 +251,40 @@ static void script_failed(void *context, const char *what) {
 static void enter_state(struct access_point *ap, enum access_point_state state, enum reason reason) {
 	ap->state = state;
 	ap->reason = reason;
-	ap->deadline = sd_event_source_disable_unref(ap->deadline);
+	loop_timer_stop(ap->deadline);
 	wifi_control_watch(ap->control, state != ACCESS_POINT_OFF);
 	switch (state) {
 	case ACCESS_POINT_STARTING:
 		ap->has_station = false;
 		if (wifi_control_is_open(ap->control)) {
-			set_deadline(ap, ap->environment->timing->access_point_start);
-			wifi_script_run(&ap->script, start_script, ELEMENTS(start_script));
+			loop_timer_start(ap->deadline, ap->environment->timing->access_point_start);
+			go_on(ap);
 		} else {
-			set_deadline(ap, ap->environment->timing->open);
+			loop_timer_start(ap->deadline, ap->environment->timing->open);
 		}
 		break;
 	case ACCESS_POINT_UP:
 		wifi_credentials_wipe(&ap->credentials); /* hostapd has them: one copy less */
 		wifi_script_stop(&ap->script);
+		ap->hostapd = HOSTAPD_UNKNOWN;
 		ap->callbacks.up(ap->context);
 		break;
 	case ACCESS_POINT_STOPPING:
 		wifi_credentials_wipe(&ap->credentials);
 		wifi_script_stop(&ap->script);
+		ap->hostapd = HOSTAPD_UNKNOWN;
 		if (wifi_control_is_open(ap->control)) {
-			set_deadline(ap, ap->environment->timing->access_point_stop);
-			wifi_script_run(&ap->script, stop_script, ELEMENTS(stop_script));
+			loop_timer_start(ap->deadline, ap->environment->timing->access_point_stop);
+			go_on(ap);
 		} else {
 			/* Nothing is left to hold the secret. From the event loop, as every outcome. */
-			set_deadline(ap, 0);
+			loop_timer_start(ap->deadline, 0);
 		}
 		break;
 	case ACCESS_POINT_OFF:
 		wifi_script_stop(&ap->script);
 		interface_down(ap);
+		go_on(ap);
 		ap->callbacks.off(ap->context, reason);
 		break;
 	}
@@ -264,9 +292,10 @@ static void enter_state(struct access_point *ap, enum access_point_state state, 
 
 static void control_opened(void *context) {
 	struct access_point *ap = context;
+	ap->hostapd = HOSTAPD_UNKNOWN;
 	switch (ap->state) {
 	case ACCESS_POINT_OFF:
-		wifi_script_run(&ap->script, stop_script, ELEMENTS(stop_script));
+		go_on(ap);
 		break;
 	case ACCESS_POINT_STARTING:
 		enter_state(ap, ACCESS_POINT_STARTING, REASON_OK);
@@ -386,16 +415,20 @@ int access_point_new_on(struct access_point **ret, sd_event *event, const char *
 	if (!ap)
 		return -ENOMEM;
 	*ap = (struct access_point){
-		.event = sd_event_ref(event),
 		.environment = environment,
 		.callbacks = *callbacks,
 		.context = context,
 		.interface = strdup(interface),
 		.state = ACCESS_POINT_OFF,
 	};
-	if (!ap->interface || wifi_control_new(&ap->control, event, control_path, environment, &control_callbacks, ap) < 0) {
+	int r = ap->interface ? 0 : -ENOMEM;
+	if (r == 0)
+		r = loop_timer_new(event, &ap->deadline, WIFI_TIMER_ACCURACY, deadline_fired, ap);
+	if (r >= 0)
+		r = wifi_control_new(&ap->control, event, control_path, environment, &control_callbacks, ap);
+	if (r < 0) {
 		access_point_free(ap);
-		return -ENOMEM;
+		return r;
 	}
 	ap->script = (struct wifi_script){
 		.control = ap->control, .finished = script_finished, .failed = script_failed, .context = ap
@@ -420,7 +453,6 @@ void access_point_free(struct access_point *ap) {
 	}
 	sd_event_source_disable_unref(ap->deadline);
 	wifi_control_free(ap->control);
-	sd_event_unref(ap->event);
 	free(ap->interface);
 	wipe(ap, sizeof(*ap));
 	free(ap);

@@ -23,7 +23,7 @@ struct access_point_callbacks {
 };
 
 /* control_path: hostapd's socket of the interface ("/run/hostapd/wlan0"). It may appear later or be restarted: it is opened when
- * needed. 0 or -ENOMEM. */
+ * needed. 0 or a negative errno. */
 int access_point_new(struct access_point **ret, sd_event *event, const char *control_path, const char *interface,
                      const struct access_point_callbacks *callbacks, void *context);
 /* Takes the access point down without calling back. */

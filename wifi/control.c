@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <wpa_ctrl.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 
 #define AREA "wifi"
 
@@ -46,7 +46,7 @@ struct wifi_control {
 	struct command queue[WIFI_QUEUE_LIMIT]; /* [0] is under way when `sent` */
 	size_t queued;
 	bool sent;
-	sd_event_source *deadline; /* of queue[0] */
+	sd_event_source *deadline; /* of queue[0], while it is `sent` */
 
 	/* A callback may free the control client while one of our functions is still running above it. */
 	unsigned references;
@@ -111,16 +111,11 @@ static int send_text(struct wpa_ctrl *ctrl, const char *text, size_t length) {
 	return send(wpa_ctrl_get_fd(ctrl), text, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int control_set_timer(struct wifi_control *control, uint64_t in) {
-	control->timer = sd_event_source_disable_unref(control->timer);
-	return sd_event_add_time_relative(control->event, &control->timer, CLOCK_BOOTTIME, in, 1, control_timer_fired, control);
-}
-
 /* Without a watch on the folder, a daemon that was restarted would be noticed at a ping only, and until then have its interface
  * up. */
-static int control_set_ping(struct wifi_control *control) {
+static void control_set_ping(struct wifi_control *control) {
 	const struct wifi_timing *timing = control->environment->timing;
-	return control_set_timer(control, control->closely || !control->folder ? timing->ping : timing->idle_ping);
+	loop_timer_start(control->timer, control->closely || !control->folder ? timing->ping : timing->idle_ping);
 }
 
 static int control_folder_changed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
@@ -135,7 +130,7 @@ static int control_folder_changed(sd_event_source *source, const struct inotify_
 	}
 	/* Closed: it is tried. Open: a ping shows whether the daemon is the one that we know. */
 	if (control->state == CONTROL_CLOSED || (control->state == CONTROL_OPEN && !control->ping_sent))
-		control_set_timer(control, 0);
+		loop_timer_start(control->timer, 0);
 	return 0;
 }
 
@@ -153,7 +148,7 @@ static void control_watch_folder(struct wifi_control *control) {
 }
 
 static void control_drop_commands(struct wifi_control *control) {
-	control->deadline = sd_event_source_disable_unref(control->deadline);
+	loop_timer_stop(control->deadline);
 	wipe(control->queue, sizeof(control->queue));
 	control->queued = 0;
 	control->sent = false;
@@ -171,23 +166,20 @@ static void control_close_sockets(struct wifi_control *control) {
 
 /* The one place where the state changes. */
 static void control_enter(struct wifi_control *control, enum control_state state) {
-	int r = 0;
 	switch (state) {
 	case CONTROL_CLOSED:
 		control_close_sockets(control);
-		r = control_set_timer(control, control->environment->timing->reopen);
+		loop_timer_start(control->timer, control->environment->timing->reopen);
 		break;
 	case CONTROL_ATTACHING:
-		r = control_set_timer(control, control->environment->timing->command);
+		loop_timer_start(control->timer, control->environment->timing->command);
 		break;
 	case CONTROL_OPEN:
 		control->missing_logged = false;
-		r = control_set_ping(control);
+		control_set_ping(control);
 		break;
 	}
 	control->state = state;
-	if (r < 0) /* out of memory or descriptors: the loop itself is in trouble, and there is nobody to return it to */
-		log_line(LOG_LEVEL_ERROR, AREA, "%s: no timer: %s", control->path, strerror(-r));
 }
 
 static void control_fail(struct wifi_control *control, const char *why) {
@@ -238,7 +230,7 @@ static int control_timer_fired(sd_event_source *source, uint64_t now, void *user
 			control_fail(control, "the daemon is gone");
 		} else {
 			control->ping_sent = true;
-			control_set_timer(control, control->environment->timing->command);
+			loop_timer_start(control->timer, control->environment->timing->command);
 		}
 		break;
 	}
@@ -295,8 +287,8 @@ static int control_send_next(struct wifi_control *control) {
 	if (r < 0)
 		return r;
 	control->sent = true;
-	return sd_event_add_time_relative(control->event, &control->deadline, CLOCK_BOOTTIME,
-	                                  control->environment->timing->command, 1, control_deadline_fired, control);
+	loop_timer_start(control->deadline, control->environment->timing->command);
+	return 0;
 }
 
 static int control_deadline_fired(sd_event_source *source, uint64_t now, void *userdata) {
@@ -322,7 +314,7 @@ static int control_commands_readable(sd_event_source *source, int descriptor, ui
 	} else if (length > 0 && control->sent) {
 		wifi_control_reply reply = control->queue[0].reply;
 		void *context = control->queue[0].context;
-		control->deadline = sd_event_source_disable_unref(control->deadline);
+		loop_timer_stop(control->deadline);
 		control->sent = false;
 		control->queued--;
 		memmove(&control->queue[0], &control->queue[1], control->queued * sizeof(control->queue[0]));
@@ -357,7 +349,7 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 		return 0;
 	/* The daemon died a moment ago. Say so from the event loop, where the caller expects it, by letting the ping fail now. */
 	control_drop_commands(control);
-	control_set_timer(control, 0);
+	loop_timer_start(control->timer, 0);
 	return 0;
 }
 
@@ -405,10 +397,16 @@ int wifi_control_new(struct wifi_control **ret, sd_event *event, const char *pat
 		.state = CONTROL_CLOSED,
 		.references = 1,
 	};
-	if (!control->path || control_set_timer(control, 0) < 0) {
+	int r = control->path ? 0 : -ENOMEM;
+	if (r == 0)
+		r = loop_timer_new(event, &control->timer, WIFI_TIMER_ACCURACY, control_timer_fired, control);
+	if (r >= 0)
+		r = loop_timer_new(event, &control->deadline, WIFI_TIMER_ACCURACY, control_deadline_fired, control);
+	if (r < 0) {
 		wifi_control_free(control);
-		return -ENOMEM;
+		return r;
 	}
+	loop_timer_start(control->timer, 0);
 	*ret = control;
 	return 0;
 }
@@ -418,6 +416,7 @@ void wifi_control_free(struct wifi_control *control) {
 		return;
 	control_close_sockets(control);
 	control->timer = sd_event_source_disable_unref(control->timer);
+	control->deadline = sd_event_source_disable_unref(control->deadline);
 	control->folder = sd_event_source_disable_unref(control->folder);
 	control->state = CONTROL_CLOSED;
 	control->callbacks = (struct wifi_control_callbacks){ 0 };

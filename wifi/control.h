@@ -31,7 +31,8 @@ struct wifi_control_callbacks {
  * hold any bytes. */
 typedef void (*wifi_control_reply)(void *context, const char *text, size_t length);
 
-/* Starts trying to open `path` at once (from the event loop: no callback is made by this function). 0 or -ENOMEM. */
+/* Starts trying to open `path` at once (from the event loop: no callback is made by this function). 0 or a
+ * negative errno. */
 int wifi_control_new(struct wifi_control **ret, sd_event *event, const char *path, const struct wifi_environment *environment,
                      const struct wifi_control_callbacks *callbacks, void *context);
 void wifi_control_free(struct wifi_control *control);

@@ -13,6 +13,9 @@
 /* Commands that may wait for their turn: one state machine, which asks for one thing at a time, plus a cancelled one. */
 #define WIFI_QUEUE_LIMIT 4
 
+/* Its timers run while a radio is on and somebody waits: they are not joined with other wake-ups. */
+#define WIFI_TIMER_ACCURACY 1
+
 struct wifi_timing {
 	/* How often a missing or dead daemon's socket is tried again. A restarted hostapd is back within a second or two. */
 	uint64_t reopen;

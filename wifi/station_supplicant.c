@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "wifi/control.h"
 #include "wifi/script.h"
 
@@ -15,7 +15,8 @@
 
 enum station_state {
 	STATION_OFF,
-	STATION_CONFIGURING, /* interface going up, the network is being described to wpa_supplicant */
+	STATION_CONFIGURING, /* interface going up, the network is being described to wpa_supplicant; or waiting for credentials
+	                      */
 	STATION_JOINING,     /* wpa_supplicant scans, associates, does the four-way handshake */
 	STATION_ADDRESSING,  /* authenticated; waiting for a usable link-local address */
 	STATION_JOINED,
@@ -38,6 +39,8 @@ struct supplicant {
 
 	enum station_state state;
 	enum reason reason; /* LEAVING: what `off` will say */
+	bool wanted;        /* CONFIGURING: the credentials are there */
+	bool prepared;      /* CONFIGURING: wpa_supplicant has a network that lacks only what they say */
 	struct wifi_credentials credentials;
 	unsigned network; /* wpa_supplicant's number for it */
 	unsigned refusals;
@@ -153,14 +156,16 @@ static enum wifi_verdict judge_network(void *context, const char *text, size_t l
 	return read_network(text, length, &s->network) ? WIFI_VERDICT_GOOD : WIFI_VERDICT_REFUSED;
 }
 
+static const struct wifi_step prepare_script[] = {
+	{ .text = "REMOVE_NETWORK all" }, { .text = "ADD_NETWORK", .judge = judge_network },
+	{ .write = write_key_mgmt },      { .write = write_proto },
+	{ .write = write_pairwise },      { .write = write_pmf },
+	{ .write = write_mac },
+};
+
 static const struct wifi_step join_script[] = {
-	{ .text = "REMOVE_NETWORK all" }, { "ADD_NETWORK", .judge = judge_network },
-	{ .write = write_ssid },          { .write = write_key_mgmt },
-	{ .write = write_proto },         { .write = write_pairwise },
-	{ .write = write_pmf },           { .write = write_hidden },
-	{ .write = write_bssid },         { .write = write_scan_frequency },
-	{ .write = write_frequency },     { .write = write_mac },
-	{ .write = write_psk },           { .write = write_select },
+	{ .write = write_ssid },      { .write = write_hidden }, { .write = write_bssid },  { .write = write_scan_frequency },
+	{ .write = write_frequency }, { .write = write_psk },    { .write = write_select },
 };
 
 /* Also run whenever wpa_supplicant appears: it starts with its interface up. The key is overwritten before the network is
@@ -210,13 +215,6 @@ static int deadline_fired(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
-static void set_deadline(struct supplicant *s, uint64_t in) {
-	s->deadline = sd_event_source_disable_unref(s->deadline);
-	int r = sd_event_add_time_relative(s->event, &s->deadline, CLOCK_BOOTTIME, in, 1, deadline_fired, s);
-	if (r < 0)
-		log_line(LOG_LEVEL_ERROR, AREA, "%s: no timer: %s", s->interface, strerror(-r));
-}
-
 static void interface_down(struct supplicant *s) {
 	const struct interface_port *port = s->environment->port;
 	int r = port->set_up(port->context, s->interface, false);
@@ -224,11 +222,22 @@ static void interface_down(struct supplicant *s) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be taken down: %s", s->interface, strerror(-r));
 }
 
+/* The rest of the network, as soon as there is a network and the rest is known. */
+static void describe(struct supplicant *s) {
+	if (s->prepared && s->wanted)
+		wifi_script_run(&s->script, join_script, ELEMENTS(join_script));
+}
+
 static void script_finished(void *context) {
 	struct supplicant *s = context;
 	switch (s->state) {
 	case STATION_CONFIGURING:
-		enter_state(s, STATION_JOINING, REASON_OK);
+		if (s->prepared) {
+			enter_state(s, STATION_JOINING, REASON_OK);
+		} else {
+			s->prepared = true;
+			describe(s);
+		}
 		break;
 	case STATION_LEAVING:
 		enter_state(s, STATION_OFF, s->reason);
@@ -270,7 +279,7 @@ static void address_usable(void *context, unsigned index, const uint8_t address[
 		return;
 	uint8_t copy[16]; /* the watch, which owns the address, goes when the state changes */
 	memcpy(copy, address, sizeof(copy));
-	s->deadline = sd_event_source_disable_unref(s->deadline);
+	loop_timer_stop(s->deadline);
 	s->environment->port->unwatch(s->environment->port->context, s->watch);
 	s->watch = NULL;
 	s->state = STATION_JOINED;
@@ -301,7 +310,8 @@ static int configure(struct supplicant *s) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be brought up: %s", s->interface, strerror(-r));
 		return r;
 	}
-	wifi_script_run(&s->script, join_script, ELEMENTS(join_script));
+	s->prepared = false;
+	wifi_script_run(&s->script, prepare_script, ELEMENTS(prepare_script));
 	return 0;
 }
 
@@ -313,13 +323,16 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 	s->reason = reason;
 	wifi_control_watch(s->control, state != STATION_OFF);
 	if (state != STATION_JOINING)
-		s->rescan = sd_event_source_disable_unref(s->rescan);
+		loop_timer_stop(s->rescan);
 	switch (state) {
 	case STATION_CONFIGURING:
 		if (!wifi_control_is_open(s->control)) {
-			set_deadline(s, timing->open);
+			loop_timer_start(s->deadline, timing->open);
 		} else {
-			set_deadline(s, timing->join);
+			if (s->wanted)
+				loop_timer_start(s->deadline, timing->join);
+			else
+				loop_timer_stop(s->deadline); /* who prepares does not forget to join or to leave */
 			if (configure(s) < 0)
 				enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
 		}
@@ -340,17 +353,17 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		port->unwatch(port->context, s->watch);
 		s->watch = NULL;
 		if (wifi_control_is_open(s->control)) {
-			set_deadline(s, timing->leave);
+			loop_timer_start(s->deadline, timing->leave);
 			wifi_script_run(&s->script, leave_script, ELEMENTS(leave_script));
 		} else {
-			set_deadline(s, 0); /* from the event loop, as every outcome */
+			loop_timer_start(s->deadline, 0); /* from the event loop, as every outcome */
 		}
 		break;
 	case STATION_OFF:
 		wifi_credentials_wipe(&s->credentials);
 		port->unwatch(port->context, s->watch);
 		s->watch = NULL;
-		s->deadline = sd_event_source_disable_unref(s->deadline);
+		loop_timer_stop(s->deadline);
 		wifi_script_stop(&s->script);
 		interface_down(s);
 		s->callbacks.off(s->context, reason);
@@ -397,16 +410,14 @@ static int rescan_fired(sd_event_source *source, uint64_t now, void *userdata) {
 	(void)source;
 	(void)now;
 	struct supplicant *s = userdata;
-	s->rescan = sd_event_source_disable_unref(s->rescan);
 	if (s->state == STATION_JOINING && !wifi_script_is_running(&s->script))
 		wifi_script_run(&s->script, retry_script, ELEMENTS(retry_script));
 	return 0;
 }
 
 static void rescan_soon(struct supplicant *s) {
-	if (!s->rescan)
-		(void)sd_event_add_time_relative(s->event, &s->rescan, CLOCK_BOOTTIME, s->environment->timing->rescan, 1,
-		                                 rescan_fired, s);
+	if (!loop_timer_runs(s->rescan))
+		loop_timer_start(s->rescan, s->environment->timing->rescan);
 }
 
 static void event_while_joining(struct supplicant *s, const struct wifi_event *event) {
@@ -458,7 +469,7 @@ static void control_event(void *context, const struct wifi_event *event) {
 		break;
 	case STATION_CONFIGURING:
 		/* The two sockets have no order between them: what came of the last command may be heard before its reply. */
-		if (wifi_script_is_running(&s->script) && s->script.at + 1 == s->script.count)
+		if (s->prepared && wifi_script_is_running(&s->script) && s->script.at + 1 == s->script.count)
 			event_while_joining(s, event);
 		break;
 	case STATION_OFF:
@@ -467,15 +478,32 @@ static void control_event(void *context, const struct wifi_event *event) {
 	}
 }
 
-static int supplicant_join(struct station *station, const struct wifi_credentials *credentials) {
+static int supplicant_prepare(struct station *station) {
 	struct supplicant *s = (struct supplicant *)station;
 	if (s->state != STATION_OFF)
+		return -EALREADY;
+	s->wanted = s->prepared = false;
+	enter_state(s, STATION_CONFIGURING, REASON_OK);
+	return 0;
+}
+
+static int supplicant_join(struct station *station, const struct wifi_credentials *credentials) {
+	struct supplicant *s = (struct supplicant *)station;
+	bool is_prepared = s->state == STATION_CONFIGURING && !s->wanted;
+	if (s->state != STATION_OFF && !is_prepared)
 		return -EALREADY;
 	if (wifi_credentials_check(credentials) < 0)
 		return -EINVAL;
 	s->credentials = *credentials;
 	s->refusals = 0;
-	enter_state(s, STATION_CONFIGURING, REASON_OK);
+	s->wanted = true;
+	if (!is_prepared) {
+		s->prepared = false;
+		enter_state(s, STATION_CONFIGURING, REASON_OK);
+	} else if (wifi_control_is_open(s->control)) {
+		loop_timer_start(s->deadline, s->environment->timing->join);
+		describe(s);
+	}
 	return 0;
 }
 
@@ -505,7 +533,8 @@ static void supplicant_free(struct station *station) {
 int station_supplicant_new_on(struct station **ret, sd_event *event, const char *control_path, const char *interface,
                               bool random_mac, const struct wifi_environment *environment,
                               const struct station_callbacks *callbacks, void *context) {
-	static const struct station_operations operations = { supplicant_join, supplicant_leave, supplicant_free };
+	static const struct station_operations operations = { supplicant_prepare, supplicant_join, supplicant_leave,
+		                                              supplicant_free };
 	static const struct wifi_control_callbacks control_callbacks = { control_opened, control_closed, control_event };
 	struct supplicant *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -520,9 +549,16 @@ int station_supplicant_new_on(struct station **ret, sd_event *event, const char 
 		.random_mac = random_mac,
 		.state = STATION_OFF,
 	};
-	if (!s->interface || wifi_control_new(&s->control, event, control_path, environment, &control_callbacks, s) < 0) {
+	int r = s->interface ? 0 : -ENOMEM;
+	if (r == 0)
+		r = loop_timer_new(event, &s->deadline, WIFI_TIMER_ACCURACY, deadline_fired, s);
+	if (r >= 0)
+		r = loop_timer_new(event, &s->rescan, WIFI_TIMER_ACCURACY, rescan_fired, s);
+	if (r >= 0)
+		r = wifi_control_new(&s->control, event, control_path, environment, &control_callbacks, s);
+	if (r < 0) {
 		supplicant_free(&s->station);
-		return -ENOMEM;
+		return r;
 	}
 	s->script =
 	        (struct wifi_script){ .control = s->control, .finished = script_finished, .failed = script_failed, .context = s };

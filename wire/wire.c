@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/loop.h"
 #include "link/stream.h"
 
 /* Requests are small and the other end reads them at once: a queue that fills means that it does not. */
@@ -21,12 +22,6 @@ struct wire {
 	const struct wire_callbacks *callbacks;
 	void *context;
 };
-
-static uint64_t wire_now(const struct wire *wire) {
-	uint64_t now_us = 0;
-	sd_event_now(wire->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
 
 static void wire_hold(struct wire *wire) {
 	wire->references++;
@@ -109,7 +104,7 @@ static void on_stream_received(void *context, const uint8_t *bytes, size_t lengt
 	wire->received = true;
 	wire_hold(wire);
 	if (wire->channel)
-		channel_receive(wire->channel, bytes, length, wire_now(wire));
+		channel_receive(wire->channel, bytes, length, loop_now_us(wire->event));
 	wire_release(wire);
 }
 
@@ -141,7 +136,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 	struct wire *wire = context;
 	wire_hold(wire);
 	if (wire->channel)
-		channel_tick(wire->channel, wire_now(wire));
+		channel_tick(wire->channel, loop_now_us(wire->event));
 	wire_release(wire);
 	return 0;
 }
@@ -159,8 +154,9 @@ static int make_channel(struct wire *wire, const struct wire_config *config) {
 		.callbacks = &channel_handlers,
 		.context = wire,
 	};
-	return config->camera ? channel_new_camera(&wire->channel, &channel, config->kind == CHANNEL_MEDIA, wire_now(wire))
-	                      : channel_new_companion(&wire->channel, &channel, config->kind, wire_now(wire));
+	return config->camera
+	               ? channel_new_camera(&wire->channel, &channel, config->kind == CHANNEL_MEDIA, loop_now_us(wire->event))
+	               : channel_new_companion(&wire->channel, &channel, config->kind, loop_now_us(wire->event));
 }
 
 int wire_new(struct wire **ret, sd_event *event, int file, const struct wire_config *config,
@@ -217,7 +213,7 @@ void wire_confirm(struct wire *wire, bool accepted) {
 	if (!wire->channel)
 		return;
 	wire_hold(wire);
-	channel_confirm(wire->channel, accepted, wire_now(wire));
+	channel_confirm(wire->channel, accepted, loop_now_us(wire->event));
 	wire_release(wire);
 }
 

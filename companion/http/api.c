@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "companion/http/body.h"
 #include "companion/http/events.h"
 #include "companion/http/media_answer.h"
@@ -41,12 +42,6 @@ struct api {
 	size_t servers;
 	struct pending *closing; /* wait for the Wi-Fi to be off */
 };
-
-static uint64_t api_now(struct api *api) {
-	uint64_t now_us = 0;
-	sd_event_now(api->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
 
 /* --- requests that wait --- */
 
@@ -127,7 +122,7 @@ static void handle_login(struct api *api, struct http_request *request, const ch
 
 static void handle_status(struct api *api, struct http_request *request, const char *id) {
 	(void)id;
-	http_reply_json(request, MHD_HTTP_OK, present_status(api->config.parts, api_now(api)));
+	http_reply_json(request, MHD_HTTP_OK, present_status(api->config.parts, loop_now_us(api->event)));
 }
 
 static void handle_events(struct api *api, struct http_request *request, const char *id) {
@@ -518,7 +513,7 @@ static const struct http_server_callbacks server_callbacks = { .check = on_check
 
 static json_t *make_status(void *context) {
 	struct api *api = context;
-	return present_status(api->config.parts, api_now(api));
+	return present_status(api->config.parts, loop_now_us(api->event));
 }
 
 int api_new(struct api **ret, sd_event *event, const struct api_config *config) {

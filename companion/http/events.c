@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/loop.h"
+
 struct client {
 	struct client *next, **link;
 	struct events *events;
@@ -143,8 +145,7 @@ void events_status_changed(struct events *events) {
 	if (events->scheduled || !events->clients)
 		return;
 	events->scheduled = true;
-	sd_event_source_set_time_relative(events->timer, EVENTS_SPACING_US);
-	sd_event_source_set_enabled(events->timer, SD_EVENT_ONESHOT);
+	loop_timer_start(events->timer, EVENTS_SPACING_US);
 }
 
 void events_send_recording(struct events *events, json_t *recording) {
@@ -172,8 +173,7 @@ static int on_heartbeat(sd_event_source *source, uint64_t time_us, void *context
 		client->heartbeat_due = true;
 		http_stream_wake(client->stream);
 	}
-	sd_event_source_set_time_relative(source, EVENTS_HEARTBEAT_US);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	loop_timer_start(source, EVENTS_HEARTBEAT_US);
 	return 0;
 }
 
@@ -182,9 +182,7 @@ int events_new(struct events **ret, sd_event *event, json_t *(*status)(void *con
 	if (!events)
 		return -ENOMEM;
 	*events = (struct events){ .event = event, .status = status, .context = context };
-	int result = sd_event_add_time(event, &events->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer, events);
-	if (result >= 0)
-		result = sd_event_source_set_enabled(events->timer, SD_EVENT_OFF);
+	int result = loop_timer_new(event, &events->timer, 1000, on_timer, events);
 	if (result >= 0)
 		result = sd_event_add_time_relative(event, &events->heartbeat, CLOCK_BOOTTIME, EVENTS_HEARTBEAT_US, 0,
 		                                    on_heartbeat, events);

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "companion/http/body.h"
 
 #define MILLISECOND_IN_US 1000ull
@@ -72,12 +73,6 @@ struct http_stream {
 
 /* --- running libmicrohttpd --- */
 
-static uint64_t server_now(struct http_server *server) {
-	uint64_t now_us = 0;
-	sd_event_now(server->event, CLOCK_BOOTTIME, &now_us);
-	return now_us;
-}
-
 /* From the loop: whoever asks may be anywhere, also within MHD_run. A timer that has passed would be late by its accuracy. */
 static void server_run_soon(struct http_server *server) {
 	sd_event_source_set_enabled(server->soon, SD_EVENT_ONESHOT);
@@ -88,13 +83,12 @@ static void server_run(struct http_server *server) {
 	MHD_run(server->daemon);
 	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
 	bool waits = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES;
-	sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
+	loop_timer_stop(server->timer);
 	/* At its limit MHD does not watch the listening socket, and looks whether it may again only when it runs. */
 	if (server->made_room || (waits && timeout_ms == 0)) {
 		server_run_soon(server);
 	} else if (waits) {
-		sd_event_source_set_time_relative(server->timer, timeout_ms * MILLISECOND_IN_US);
-		sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+		loop_timer_start(server->timer, timeout_ms * MILLISECOND_IN_US);
 	}
 }
 
@@ -141,15 +135,14 @@ static void server_make_room(struct http_server *server) {
 static int on_sweep(sd_event_source *source, uint64_t time_us, void *context) {
 	(void)time_us;
 	struct http_server *server = context;
-	uint64_t now_us = server_now(server);
+	uint64_t now_us = loop_now_us(server->event);
 	for (struct connection *connection = server->connections; connection; connection = connection->next) {
 		if (connection->waiting_since_us == UINT64_MAX ||
 		    now_us < connection->waiting_since_us + HTTP_REQUEST_SECONDS * SECOND_IN_US)
 			continue;
 		connection_end(connection);
 	}
-	sd_event_source_set_time_relative(source, SWEEP_US);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	loop_timer_start(source, SWEEP_US);
 	return 0;
 }
 
@@ -185,7 +178,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 	if (!connection)
 		return;
 	connection->mhd = mhd;
-	connection->waiting_since_us = server_now(server);
+	connection->waiting_since_us = loop_now_us(server->event);
 	connection->next = server->connections;
 	connection->link = &server->connections;
 	if (connection->next)
@@ -304,7 +297,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **reque
 	if (!request)
 		return;
 	*request_context = NULL;
-	connection_set_waiting(mhd, server_now(server));
+	connection_set_waiting(mhd, loop_now_us(server->event));
 	if (request->gone)
 		request->gone(request->gone_context);
 	request_free(request);

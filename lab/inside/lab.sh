@@ -188,6 +188,7 @@ lab_dbus() {
 		CONF
 	fi
 	dbus-uuidgen --ensure
+	rm -f /run/dbus/system_bus_socket # of one that was killed: it is there, and nobody listens
 	lab_start dbus dbus-daemon --system --nofork --nopidfile
 	lab_wait 5 '[ -S /run/dbus/system_bus_socket ]' 'the system bus'
 }

@@ -11,6 +11,7 @@
 #define ASK_STOP 4u
 #define STATION_JOIN 8u
 #define STATION_LEAVE 16u
+#define STATION_PREPARE 32u
 
 /* clang-format off */
 #define EVENTS(X) \
@@ -38,7 +39,7 @@ enum model_state {
 
 struct model {
 	enum model_state state;
-	bool camera_on, station_on, retried, session;
+	bool camera_on, station_on, owed, retried, session;
 	unsigned asks;
 };
 
@@ -51,13 +52,14 @@ static unsigned model_rows(enum event event) {
 #define TAKE(from, guard, to, effects) \
 	{ \
 		enum model_state state = was.state; \
-		bool camera_on = was.camera_on, station_on = was.station_on, retried = was.retried, session = was.session; \
+		bool camera_on = was.camera_on, station_on = was.station_on, owed = was.owed, retried = was.retried, \
+		     session = was.session; \
 		unsigned asks = was.asks; \
 		if (state == (from) && (guard)) { \
 			rows++; \
 			effects; \
 			state = (to); \
-			model = (struct model){ state, camera_on, station_on, retried, session, asks }; \
+			model = (struct model){ state, camera_on, station_on, owed, retried, session, asks }; \
 		} \
 	}
 #define ROW(from, guard, on, to, effects) \
@@ -92,7 +94,8 @@ static unsigned asked;               /* in this step */
 static lanyard_Request last_request; /* the request under way */
 static requests_answer last_answer;  /* NULL: none is under way, or it was cancelled */
 static uint32_t last_id;
-static bool timer_on, session_up, media_is_up, station_is_on, listening;
+static bool timer_on, session_up, media_is_up, listening;
+static enum { STATION_IS_OFF, STATION_IS_PREPARED, STATION_IS_JOINING, STATION_IS_LEAVING, STATIONS } station_is;
 static uint64_t timer_us, clock_us;
 
 int sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret) {
@@ -160,23 +163,36 @@ void session_cancel(struct session *session, uint32_t id) {
 	}
 }
 
+static int fake_prepare(struct station *station) {
+	(void)station;
+	asked |= STATION_PREPARE;
+	if (station_is != STATION_IS_OFF)
+		return -EALREADY;
+	station_is = STATION_IS_PREPARED;
+	return 0;
+}
+
 static int fake_join(struct station *station, const struct wifi_credentials *credentials) {
 	(void)station, (void)credentials;
 	asked |= STATION_JOIN;
-	station_is_on = true;
+	if (station_is != STATION_IS_OFF && station_is != STATION_IS_PREPARED)
+		return -EALREADY;
+	station_is = STATION_IS_JOINING;
 	return 0;
 }
 
 static void fake_leave(struct station *station) {
 	(void)station;
 	asked |= STATION_LEAVE;
+	if (station_is != STATION_IS_OFF)
+		station_is = STATION_IS_LEAVING;
 }
 
 static void fake_free(struct station *station) {
 	(void)station;
 }
 
-static const struct station_operations operations = { fake_join, fake_leave, fake_free };
+static const struct station_operations operations = { fake_prepare, fake_join, fake_leave, fake_free };
 static struct station the_station = { &operations };
 static const struct station_callbacks *station_says;
 
@@ -286,7 +302,8 @@ static void begin(void) {
 	model = (struct model){ .state = K_OFF, .session = true };
 	last_answer = NULL;
 	session_up = true;
-	timer_on = media_is_up = station_is_on = listening = false;
+	timer_on = media_is_up = listening = false;
+	station_is = STATION_IS_OFF;
 	memset(&the_wire, 0, sizeof(the_wire));
 	clock_us = 1000 * SECOND_US;
 	const struct handover_config config = { .name = "Companion", .supplicant_control = "control", .interface = "wlan0" };
@@ -320,11 +337,9 @@ static bool is_possible(enum event event) {
 	case K_STOP_ANSWERED:
 		return is_asked(lanyard_Request_wifi_stop_tag);
 	case K_JOINED:
-		return station_is_on && handover->state == HANDOVER_JOINING;
+		return station_is == STATION_IS_JOINING && handover->state == HANDOVER_JOINING;
 	case K_STATION_OFF_AGAIN:
-		/* A station tells that it is off once for each join, but may do so long after the handover has given it up.
-		 * Joining it again would be refused until then. */
-		return handover->station_on || handover->state != HANDOVER_JOINING;
+		return station_is != STATION_IS_OFF;
 	case K_ACCEPTED:
 		return listening;
 	case K_WIRE_LIVE:
@@ -391,7 +406,7 @@ static void code_step(enum event event) {
 		station_says->joined(handover, 3, address);
 		break;
 	case K_STATION_OFF_AGAIN:
-		station_is_on = false;
+		station_is = STATION_IS_OFF;
 		station_says->off(handover, REASON_JOIN_LOST);
 		break;
 	case K_JOINED_REFUSED_AGAIN:
@@ -452,6 +467,7 @@ static bool step(unsigned number) {
 	EQUAL("state", (unsigned)handover->state, (unsigned)model.state);
 	EQUAL("camera_on", handover->camera_on, model.camera_on);
 	EQUAL("station_on", handover->station_on, model.station_on);
+	EQUAL("a station that owes", station_is != STATION_IS_OFF, model.station_on || model.owed);
 	EQUAL("retried", handover->retried, model.retried);
 	EQUAL("asks", asked, model.asks);
 	EQUAL("a deadline", timer_on, model.state != K_OFF && model.state != K_READY);
@@ -468,15 +484,12 @@ static bool step(unsigned number) {
 
 static unsigned state_number(void) {
 	unsigned asking = last_answer ? last_request.which_body == lanyard_Request_access_point_joined_tag ? 2u : 1u : 0u;
-	return (((unsigned)model.state * 16 + model.camera_on * 8u + model.station_on * 4u + model.retried * 2u + model.session) *
-	                3 +
-	        asking) *
-	               2 +
-	       station_is_on;
+	unsigned flags = model.camera_on * 16u + model.station_on * 8u + model.owed * 4u + model.retried * 2u + model.session;
+	return (((unsigned)model.state * 32 + flags) * 3 + asking) * STATIONS + station_is;
 }
 
 static const struct walker walker = {
-	.states = K_STATES * 16 * 3 * 2,
+	.states = K_STATES * 32 * 3 * STATIONS,
 	.events = K_EVENTS,
 	.begin = begin,
 	.end = end,

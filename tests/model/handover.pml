@@ -27,7 +27,7 @@ mtype = { K_OPEN, K_CLOSE, K_UP, K_UP_UNUSABLE, K_START_REFUSED, K_START_REFUSED
 	K_STATION_OFF_AGAIN, K_JOINED_REFUSED_AGAIN, K_ACCEPTED, K_WIRE_LIVE, K_WIRE_ENDED, K_TIMER, K_STOP_ANSWERED, K_WIFI_OFF_AGAIN,
 	K_SESSION_LOST };
 mtype = { P_OFF, P_STARTING, P_UP, P_STOPPING };
-mtype = { S_OFF, S_JOINING, S_JOINED, S_LEAVING };
+mtype = { S_OFF, S_PREPARED, S_JOINING, S_JOINED, S_LEAVING };
 mtype = { M_START, M_JOINED, M_STOP, M_OK, M_FAILED, M_WIFI_OFF, M_NONE };
 #define PORT_START 1
 #define PORT_STOP 2
@@ -37,10 +37,11 @@ mtype = { M_START, M_JOINED, M_STOP, M_OK, M_FAILED, M_WIFI_OFF, M_NONE };
 #define ASK_STOP 4
 #define STATION_JOIN 8
 #define STATION_LEAVE 16
+#define STATION_PREPARE 32
 
 mtype cs = C_IDLE, ks = K_OFF, ps = P_OFF, ss = S_OFF;
 bool network_on, next;                              /* camera */
-bool camera_on, station_on, retried, session = true; /* companion; session: what it believes */
+bool camera_on, station_on, owed, retried, session = true; /* companion; session: what it believes */
 byte start_waits, next_waits, joined_waits, stop_waits; /* camera: the request that waits, 0: none */
 byte asked_id;                                      /* companion: the request under way */
 mtype asked = M_NONE;
@@ -152,11 +153,15 @@ inline companion(event) {
 	if
 	:: asks & STATION_LEAVE ->
 		if
-		:: ss == S_JOINING || ss == S_JOINED -> ss = S_LEAVING
+		:: ss == S_PREPARED || ss == S_JOINING || ss == S_JOINED -> ss = S_LEAVING
 		:: else
 		fi
-	:: (asks & STATION_JOIN) -> ss = S_JOINING
 	:: else
+	fi;
+	if
+	:: (asks & STATION_PREPARE) && ss == S_OFF -> ss = S_PREPARED
+	:: (asks & STATION_JOIN) && (ss == S_OFF || ss == S_PREPARED) -> ss = S_JOINING
+	:: else /* refused: it still leaves */
 	fi;
 	if
 	:: asks & ASK_STOP -> request(M_STOP)
@@ -267,7 +272,7 @@ end:
 
 	/* --- the station --- */
 	:: ss == S_JOINING && ps == P_UP -> ss = S_JOINED; to_k = K_JOINED
-	:: ss == S_JOINING || ss == S_LEAVING || (ss == S_JOINED && (deaths > 0 || ps != P_UP)) ->
+	:: ss == S_PREPARED || ss == S_JOINING || ss == S_LEAVING || (ss == S_JOINED && (deaths > 0 || ps != P_UP)) ->
 		deaths = deaths - (ss == S_JOINED && ps == P_UP); ss = S_OFF; to_k = K_STATION_OFF_AGAIN
 
 	/* --- the session --- */
@@ -304,6 +309,7 @@ end:
 	:: atomic { ps == P_STOPPING && !network_on -> assert(false) }
 	:: atomic { cs == C_IDLE && (start_waits != 0 || joined_waits != 0 || next_waits != 0 || next) -> assert(false) } /* a lost answer */
 	:: atomic { ks == K_OFF && (asked != M_NONE || camera_on || station_on || wire_k) -> assert(false) }
+	:: atomic { (ss != S_OFF) != (station_on || owed) -> assert(false) } /* a station that is on and that nobody waits for */
 #ifdef REACH
 	:: atomic { ks == K_READY && cs == C_MEDIA_READY -> assert(false) } /* the model is not empty */
 #endif

@@ -10,6 +10,11 @@
 #include "fake_daemon.h"
 #include "wifi/access_point_on.h"
 
+/* What hostapd is told when it appears, and after each use. */
+#define STOP_COMMANDS 5
+#define PREPARE_COMMANDS 8
+#define START_COMMANDS 9
+
 struct fixture {
 	sd_event *event;
 	struct fake_daemon fake;
@@ -104,6 +109,13 @@ static bool overwritten(const struct fixture *f) {
 static void wait_tidy(struct fixture *f) {
 	RUN_UNTIL(f, !f->port.up && f->fake.psk[0]);
 	assert_false(f->fake.enabled);
+}
+
+/* The whole of it was said, and the last answer was heard. */
+static void wait_prepared(struct fixture *f) {
+	RUN_UNTIL(f, f->fake.commands == STOP_COMMANDS + PREPARE_COMMANDS);
+	while (sd_event_run(f->event, 20000) > 0)
+		;
 }
 
 static void test_up_and_down(void **state) {
@@ -242,53 +254,91 @@ static bool reason_fits(enum fake_fault fault, enum reason reason) {
 	return false;
 }
 
-/* Each command of a start meets each fault in turn. Either the start succeeds all the same (some answers do not matter), or `off`
- * comes once with the right reason, the radio is off at that moment, and the secret is gone as soon as hostapd answers again. */
+/* A start meets the fault at its command `at`, `told` commands after hostapd appeared. Either it succeeds all the same (some
+ * answers do not matter), or `off` comes once with the right reason, the radio is off at that moment, and the secret is gone as
+ * soon as hostapd answers again. */
+static bool start_with_fault(enum fake_fault fault, unsigned told, unsigned at, unsigned *failed) {
+	struct fixture f;
+	fixture_start(&f);
+	wait_tidy(&f);
+	if (told == STOP_COMMANDS)
+		RUN_UNTIL(&f, f.fake.commands == told);
+	else
+		wait_prepared(&f);
+	f.fake.fault = fault;
+	f.fake.fault_at = f.fake.commands + at;
+	f.port.up = true;
+	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+	RUN_UNTIL(&f, f.ups + f.offs > 0);
+	bool met = f.fake.fault_met;
+	if (f.offs > 0) {
+		++*failed;
+		if (!reason_fits(fault, f.reason))
+			fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
+		assert_int_equal(f.ups, 0);
+		assert_int_equal(f.offs, 1);
+		assert_false(f.port.up);
+		if (fault == FAULT_VANISH)
+			fake_restart(&f.fake);
+		f.fake.fault_at = 0;
+		RUN_UNTIL(&f, f.fake.psk[0] && overwritten(&f) && !f.fake.enabled && !f.port.up);
+		/* And it works again. */
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == 1 || f.offs > 1);
+		assert_int_equal(f.ups, 1);
+	}
+	fixture_stop(&f);
+	return met;
+}
+
+/* Each command of a start meets each fault: of one in which everything is still to be said, and of one that was prepared. */
 static void test_every_fault_while_starting(void **state) {
 	(void)state;
-	unsigned failed = 0;
-	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
-		for (unsigned at = 1;; at++) {
-			struct fixture f;
-			fixture_start(&f);
-			wait_tidy(&f);
-			RUN_UNTIL(&f, f.fake.commands == 5); /* the whole stop script */
-			f.fake.fault = fault;
-			f.fake.fault_at = f.fake.commands + at;
-			f.port.up = true;
-			assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
-			RUN_UNTIL(&f, f.ups + f.offs > 0);
-			bool met = f.fake.fault_met;
-			if (f.offs > 0) {
-				failed++;
-				if (!reason_fits(fault, f.reason))
-					fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
-				assert_int_equal(f.ups, 0);
-				assert_false(f.port.up);
-				if (fault == FAULT_VANISH)
-					fake_restart(&f.fake);
-				f.fake.fault_at = 0;
-				RUN_UNTIL(&f, f.fake.psk[0] && overwritten(&f) && !f.fake.enabled && !f.port.up);
-				/* And it works again. */
-				assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
-				RUN_UNTIL(&f, f.ups == 1 || f.offs > 1);
-				assert_int_equal(f.ups, 1);
-			}
-			assert_int_equal(f.offs, failed > 0 && f.offs ? 1 : 0);
-			fixture_stop(&f);
-			if (!met)
-				break;
-			assert_true(at < 40);
+	static const struct {
+		unsigned told, failing; /* settings that have to be accepted, with each fault but the harmless ones */
+	} rows[] = { { STOP_COMMANDS, 6 * 14 }, { STOP_COMMANDS + PREPARE_COMMANDS, 6 * 7 } };
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		unsigned failed = 0;
+		for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+			unsigned at = 1;
+			while (start_with_fault(fault, rows[i].told, at, &failed))
+				assert_true(++at < 40);
 		}
+		assert_true(failed > rows[i].failing);
 	}
-	assert_true(failed > 6 * 12); /* twelve settings and more, each with every fault but the harmless ones */
+}
+
+/* What is the same for every network is said ahead, after each use again: a start has little left to say. */
+static void test_prepared(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	for (unsigned use = 1; use <= 2; use++) {
+		wait_prepared(&f);
+		assert_string_equal(f.fake.stations, "16");
+		f.fake.commands = 0;
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == use);
+		assert_true(f.fake.commands <= START_COMMANDS); /* the last asks what the event may have said before */
+		assert_string_equal(f.fake.psk, f.psk_hex);
+		f.fake.commands = 0;
+		access_point_stop(f.ap);
+		RUN_UNTIL(&f, f.offs == use);
+	}
+	/* Another hostapd on the same path knows nothing of it. */
+	wait_prepared(&f);
+	fake_kill(&f.fake);
+	f.fake.commands = 0;
+	fake_restart(&f.fake);
+	wait_prepared(&f);
+	fixture_stop(&f);
 }
 
 /* The same while stopping: `off` comes once, whatever happens, and the interface is down then. */
 static void test_every_fault_while_stopping(void **state) {
 	(void)state;
 	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
-		for (unsigned at = 1; at <= 5; at++) {
+		for (unsigned at = 1; at <= STOP_COMMANDS; at++) {
 			struct fixture f;
 			fixture_start(&f);
 			assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
@@ -443,7 +493,7 @@ static void test_stop_at_every_command(void **state) {
 		struct fixture f;
 		fixture_start(&f);
 		wait_tidy(&f);
-		RUN_UNTIL(&f, f.fake.commands == 5);
+		RUN_UNTIL(&f, f.fake.commands == STOP_COMMANDS);
 		unsigned from = f.fake.commands;
 		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
 		RUN_UNTIL(&f, f.fake.commands >= from + at || f.ups == 1);
@@ -530,6 +580,7 @@ int main(void) {
 		cmocka_unit_test(test_bad_credentials),
 		cmocka_unit_test(test_every_fault_while_starting),
 		cmocka_unit_test(test_every_fault_while_stopping),
+		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_killed_while_up),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_went_down_on_its_own),

@@ -10,6 +10,10 @@
 #include "fake_daemon.h"
 #include "wifi/station_on.h"
 
+/* What wpa_supplicant is told when it appears, and after each use; and before a join. */
+#define LEAVE_COMMANDS 5
+#define PREPARE_COMMANDS 7
+
 struct fixture {
 	sd_event *event;
 	struct fake_daemon fake;
@@ -289,48 +293,133 @@ static bool reason_fits(enum fake_fault fault, enum reason reason) {
 	return false;
 }
 
-/* Each command of a join meets each fault in turn: joined all the same, or `off` once with the right reason, interface down, and
+/* A join meets the fault at its command `at`: joined all the same, or `off` once with the right reason, interface down, and
  * wpa_supplicant clean as soon as it answers again. */
+static bool join_with_fault(enum fake_fault fault, bool prepare, unsigned at, unsigned *failed) {
+	struct fixture f;
+	fixture_start(&f, true);
+	RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up); /* tidied */
+	f.fake.fault = fault;
+	f.fake.fault_at = f.fake.commands + at;
+	if (prepare) {
+		assert_int_equal(station_prepare(f.station), 0);
+		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS + PREPARE_COMMANDS || f.offs > 0);
+	}
+	if (f.offs == 0 && station_join(f.station, &f.credentials) == -EALREADY) /* it is leaving for that */
+		RUN_UNTIL(&f, f.offs > 0);
+	RUN_UNTIL(&f, f.joins + f.offs > 0);
+	bool met = f.fake.fault_met;
+	if (f.offs > 0) {
+		++*failed;
+		if (!reason_fits(fault, f.reason))
+			fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
+		assert_int_equal(f.joins, 0);
+		assert_int_equal(f.offs, 1);
+		assert_false(f.port.up);
+		if (fault == FAULT_VANISH)
+			fake_restart(&f.fake);
+		f.fake.fault_at = 0;
+		RUN_UNTIL(&f, clean(&f));
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1 || f.offs > 1);
+		assert_int_equal(f.joins, 1);
+	}
+	fixture_stop(&f);
+	return met;
+}
+
 static void test_every_fault_while_joining(void **state) {
 	(void)state;
-	unsigned failed = 0;
-	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
-		for (unsigned at = 1;; at++) {
-			struct fixture f;
-			fixture_start(&f, true);
-			RUN_UNTIL(&f, f.fake.commands == 5 && !f.port.up); /* tidied */
-			f.fake.fault = fault;
-			f.fake.fault_at = f.fake.commands + at;
-			assert_int_equal(station_join(f.station, &f.credentials), 0);
-			RUN_UNTIL(&f, f.joins + f.offs > 0);
-			bool met = f.fake.fault_met;
-			if (f.offs > 0) {
-				failed++;
-				if (!reason_fits(fault, f.reason))
-					fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
-				assert_int_equal(f.joins, 0);
-				assert_false(f.port.up);
-				if (fault == FAULT_VANISH)
-					fake_restart(&f.fake);
-				f.fake.fault_at = 0;
-				RUN_UNTIL(&f, clean(&f));
-				assert_int_equal(station_join(f.station, &f.credentials), 0);
-				RUN_UNTIL(&f, f.joins == 1 || f.offs > 1);
-				assert_int_equal(f.joins, 1);
-			}
-			fixture_stop(&f);
-			if (!met)
-				break;
-			assert_true(at < 40);
+	for (int prepare = 0; prepare < 2; prepare++) {
+		unsigned failed = 0;
+		for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
+			unsigned at = 1;
+			while (join_with_fault(fault, prepare, at, &failed))
+				assert_true(++at < 40);
 		}
+		assert_true(failed > 6 * 11);
 	}
-	assert_true(failed > 6 * 11);
+}
+
+/* Interface and supplicant get ready, and nothing is sent until there is something to join. */
+static void test_prepare(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up);
+	assert_int_equal(station_prepare(f.station), 0);
+	assert_int_equal(station_prepare(f.station), -EALREADY);
+	RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS + PREPARE_COMMANDS);
+	assert_true(f.port.up);
+	assert_int_equal(f.port.address_changes, 1);
+	fake_say(&f.fake, "<3>CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:01 completed [id=0 id_str=]");
+	fake_say(&f.fake, "<3>CTRL-EVENT-NETWORK-NOT-FOUND ");
+	uint64_t end_us = now_us() + 2 * fake_timing.rescan;
+	while (now_us() < end_us)
+		assert_true(sd_event_run(f.event, 10000) >= 0);
+	assert_int_equal(f.fake.commands, LEAVE_COMMANDS + PREPARE_COMMANDS);
+	assert_int_equal(f.joins + f.offs, 0);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	assert_int_equal(station_join(f.station, &f.credentials), -EALREADY);
+	RUN_UNTIL(&f, f.joins == 1);
+	assert_string_equal(f.fake.psk, f.psk_hex);
+	assert_int_equal(f.port.address_changes, 1);
+	station_leave(f.station);
+	RUN_UNTIL(&f, f.offs == 1);
+	/* At once: the join waits for the rest. */
+	assert_int_equal(station_prepare(f.station), 0);
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.joins == 2);
+	fixture_stop(&f);
+}
+
+/* Nothing follows: it is left as a network is, at whatever moment. */
+static void test_prepare_and_leave(void **state) {
+	(void)state;
+	for (unsigned at = 0; at <= PREPARE_COMMANDS; at++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up);
+		assert_int_equal(station_prepare(f.station), 0);
+		RUN_UNTIL(&f, f.fake.commands >= LEAVE_COMMANDS + at);
+		station_leave(f.station);
+		assert_int_equal(station_prepare(f.station), -EALREADY);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_OK);
+		assert_true(clean(&f));
+		fixture_stop(&f);
+	}
+}
+
+/* A supplicant that is not there, or dies meanwhile, is told before anybody asks the camera for more. */
+static void test_prepare_without_supplicant(void **state) {
+	(void)state;
+	for (int dies = 0; dies < 2; dies++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		if (!dies)
+			fake_kill(&f.fake);
+		assert_int_equal(station_prepare(f.station), 0);
+		if (dies) {
+			RUN_UNTIL(&f, f.fake.commands == PREPARE_COMMANDS);
+			fake_kill(&f.fake);
+		}
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_WIFI_GONE);
+		assert_false(f.port.up);
+		/* Back while it prepares. */
+		assert_int_equal(station_prepare(f.station), 0);
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		fake_restart(&f.fake);
+		RUN_UNTIL(&f, f.joins == 1);
+		fixture_stop(&f);
+	}
 }
 
 static void test_every_fault_while_leaving(void **state) {
 	(void)state;
 	for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
-		for (unsigned at = 1; at <= 5; at++) {
+		for (unsigned at = 1; at <= LEAVE_COMMANDS; at++) {
 			struct fixture f;
 			fixture_start(&f, true);
 			assert_int_equal(station_join(f.station, &f.credentials), 0);
@@ -358,9 +447,9 @@ static void test_leave_at_every_command(void **state) {
 	for (unsigned at = 0;; at++) {
 		struct fixture f;
 		fixture_start(&f, true);
-		RUN_UNTIL(&f, f.fake.commands == 5 && !f.port.up);
+		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up);
 		assert_int_equal(station_join(f.station, &f.credentials), 0);
-		RUN_UNTIL(&f, f.fake.commands >= 5 + at || f.joins == 1);
+		RUN_UNTIL(&f, f.fake.commands >= LEAVE_COMMANDS + at || f.joins == 1);
 		bool joined = f.joins == 1;
 		station_leave(f.station);
 		RUN_UNTIL(&f, f.offs == 1);
@@ -443,6 +532,9 @@ int main(void) {
 		cmocka_unit_test(test_killed_while_joined),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_every_fault_while_joining),
+		cmocka_unit_test(test_prepare),
+		cmocka_unit_test(test_prepare_and_leave),
+		cmocka_unit_test(test_prepare_without_supplicant),
 		cmocka_unit_test(test_every_fault_while_leaving),
 		cmocka_unit_test(test_leave_at_every_command),
 		cmocka_unit_test(test_free_while_joined),
