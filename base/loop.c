@@ -31,7 +31,7 @@ int loop_timer_new(sd_event *event, sd_event_source **ret, uint64_t accuracy_us,
 	return r;
 }
 
-/* Both fail only for a source of another kind. */
+/* Both fail only for a source of another kind, and in a loop that has ended. */
 void loop_timer_start(sd_event_source *timer, uint64_t us) {
 	(void)sd_event_source_set_time_relative(timer, us);
 	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);

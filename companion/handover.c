@@ -367,7 +367,9 @@ static void on_start_answer(void *context, enum reason reason, const lanyard_Res
 		handover_join_test_socket(handover);
 	} else {
 		int result = station_join(handover->station, &credentials);
-		if (result < 0) {
+		if (result == -EALREADY && handover->station_on) {
+			log_line(LOG_LEVEL_INFO, "wifi", "the station could not get ready, and is about to say why");
+		} else if (result < 0) {
 			log_line(LOG_LEVEL_ERROR, "wifi", "the station cannot join: %s", strerror(-result));
 			handover_fail(handover, REASON_WIFI_GONE);
 		} else {

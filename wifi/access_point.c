@@ -124,21 +124,23 @@ static const struct wifi_step stop_script[] = {
 	{ .write = write_random_psk },
 };
 
-/* What is the same for every network: set ahead, so that nobody waits for it, and whatever hostapd's configuration file says. */
+/* What is the same for every network: set ahead, so that nobody waits for it, and whatever hostapd's configuration file says. A
+ * hostapd that reads its file again (SIGHUP) does not tell: packaging/hostapd.conf.in says the same. */
 static const struct wifi_step prepare_script[] = {
 	{ .text = "SET auth_algs 1" },
 	{ .text = "SET wpa 2" },
 	{ .text = "SET wpa_key_mgmt WPA-PSK WPA-PSK-SHA256" },
 	{ .text = "SET rsn_pairwise CCMP" },
 	{ .text = "SET ieee80211w 2" },
-	{ .text = OPEN_SLOTS },
 	{ .text = "SET ap_max_inactivity 15" }, /* seconds; a companion that vanished frees its place */
 	{ .text = "SET ap_isolate 1" },
 };
 
 /* The BSSID is set by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
 static const struct wifi_step start_script[] = {
+	{ .text = "DISABLE", .judge = wifi_judge_anything }, /* somebody may have enabled it by hand */
 	{ .text = "SET start_disabled 0" },
+	{ .text = OPEN_SLOTS },
 	{ .write = write_hidden },
 	{ .write = write_hw_mode },
 	{ .write = write_channel },
@@ -182,9 +184,9 @@ static void interface_down(struct access_point *ap) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be taken down: %s", ap->interface, strerror(-r));
 }
 
-/* The next script towards what is wanted, if there is one. */
+/* The next script towards what is wanted, if there is one and none is under way. */
 static void go_on(struct access_point *ap) {
-	if (!wifi_control_is_open(ap->control))
+	if (!wifi_control_is_open(ap->control) || wifi_script_is_running(&ap->script))
 		return;
 	switch (ap->hostapd) {
 	case HOSTAPD_UNKNOWN:
@@ -300,8 +302,10 @@ static void control_opened(void *context) {
 	case ACCESS_POINT_STARTING:
 		enter_state(ap, ACCESS_POINT_STARTING, REASON_OK);
 		break;
+	case ACCESS_POINT_STOPPING: /* it was not there when that began */
+		enter_state(ap, ACCESS_POINT_STOPPING, ap->reason);
+		break;
 	case ACCESS_POINT_UP:
-	case ACCESS_POINT_STOPPING:
 		break;
 	}
 }

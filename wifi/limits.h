@@ -13,13 +13,14 @@
 /* Commands that may wait for their turn: one state machine, which asks for one thing at a time, plus a cancelled one. */
 #define WIFI_QUEUE_LIMIT 4
 
-/* Its timers run while a radio is on and somebody waits: they are not joined with other wake-ups. */
+/* Of timers, microseconds: what matters runs while a radio is on and somebody waits, and is not joined with other wake-ups. */
 #define WIFI_TIMER_ACCURACY 1
 
 struct wifi_timing {
 	/* How often a missing or dead daemon's socket is tried again. A restarted hostapd is back within a second or two. */
 	uint64_t reopen;
-	/* How long a start or join waits for a daemon that is not there: long enough for its restart, short enough for a person.
+	/* How long a start or join (not a preparation) waits for a daemon that is not there: long enough for its restart, short
+	 * enough for a person.
 	 */
 	uint64_t open;
 	/* A daemon answers from its event loop in well under a millisecond, unless it waits for the driver: hostapd's ENABLE was

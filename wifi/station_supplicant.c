@@ -222,9 +222,21 @@ static void interface_down(struct supplicant *s) {
 		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be taken down: %s", s->interface, strerror(-r));
 }
 
+static int interface_up(struct supplicant *s) {
+	const struct interface_port *port = s->environment->port;
+	int r = port->set_up(port->context, s->interface, true);
+	if (r < 0)
+		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be brought up: %s", s->interface, strerror(-r));
+	return r;
+}
+
 /* The rest of the network, as soon as there is a network and the rest is known. */
 static void describe(struct supplicant *s) {
-	if (s->prepared && s->wanted)
+	if (!s->prepared || !s->wanted)
+		return;
+	if (interface_up(s) < 0) /* it was, but that may be a while ago */
+		enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
+	else
 		wifi_script_run(&s->script, join_script, ELEMENTS(join_script));
 }
 
@@ -300,19 +312,23 @@ static void set_random_address(struct supplicant *s) {
 		log_line(LOG_LEVEL_NOTICE, AREA, "%s: address left to wpa_supplicant: %s", s->interface, strerror(-r));
 }
 
-static int configure(struct supplicant *s) {
-	const struct interface_port *port = s->environment->port;
-	s->supplicant_mac = false;
+static void configure(struct supplicant *s) {
+	s->prepared = s->supplicant_mac = false;
 	if (s->random_mac)
 		set_random_address(s);
-	int r = port->set_up(port->context, s->interface, true);
-	if (r < 0) {
-		log_line(LOG_LEVEL_WARNING, AREA, "%s could not be brought up: %s", s->interface, strerror(-r));
-		return r;
-	}
-	s->prepared = false;
-	wifi_script_run(&s->script, prepare_script, ELEMENTS(prepare_script));
-	return 0;
+	if (interface_up(s) < 0)
+		enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
+	else
+		wifi_script_run(&s->script, prepare_script, ELEMENTS(prepare_script));
+}
+
+/* A preparation waits as long as who ordered it does, also for a wpa_supplicant that is not there. */
+static void set_join_deadline(struct supplicant *s) {
+	const struct wifi_timing *timing = s->environment->timing;
+	if (s->wanted)
+		loop_timer_start(s->deadline, wifi_control_is_open(s->control) ? timing->join : timing->open);
+	else
+		loop_timer_stop(s->deadline);
 }
 
 /* The one place where the state changes, but for JOINED. A callback is the last thing it does: it may free the station. */
@@ -326,16 +342,9 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		loop_timer_stop(s->rescan);
 	switch (state) {
 	case STATION_CONFIGURING:
-		if (!wifi_control_is_open(s->control)) {
-			loop_timer_start(s->deadline, timing->open);
-		} else {
-			if (s->wanted)
-				loop_timer_start(s->deadline, timing->join);
-			else
-				loop_timer_stop(s->deadline); /* who prepares does not forget to join or to leave */
-			if (configure(s) < 0)
-				enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
-		}
+		set_join_deadline(s);
+		if (wifi_control_is_open(s->control))
+			configure(s);
 		break;
 	case STATION_JOINING:
 		/* The deadline runs on. wpa_supplicant has the key: one copy less. */
@@ -380,10 +389,12 @@ static void control_opened(void *context) {
 	case STATION_CONFIGURING:
 		enter_state(s, STATION_CONFIGURING, REASON_OK);
 		break;
+	case STATION_LEAVING: /* it was not there when that began */
+		enter_state(s, STATION_LEAVING, s->reason);
+		break;
 	case STATION_JOINING:
 	case STATION_ADDRESSING:
 	case STATION_JOINED:
-	case STATION_LEAVING:
 		break;
 	}
 }
@@ -395,6 +406,10 @@ static void control_closed(void *context) {
 	case STATION_OFF:
 		break;
 	case STATION_CONFIGURING:
+		s->prepared = false;
+		if (s->wanted)
+			enter_state(s, STATION_OFF, REASON_WIFI_GONE);
+		break; /* else nothing is lost yet: its successor is told anew */
 	case STATION_JOINING:
 	case STATION_ADDRESSING:
 	case STATION_JOINED:
@@ -500,8 +515,8 @@ static int supplicant_join(struct station *station, const struct wifi_credential
 	if (!is_prepared) {
 		s->prepared = false;
 		enter_state(s, STATION_CONFIGURING, REASON_OK);
-	} else if (wifi_control_is_open(s->control)) {
-		loop_timer_start(s->deadline, s->environment->timing->join);
+	} else {
+		set_join_deadline(s);
 		describe(s);
 	}
 	return 0;

@@ -16,9 +16,9 @@
 /* clang-format off */
 #define EVENTS(X) \
 	X(K_OPEN), X(K_CLOSE), X(K_UP), X(K_UP_UNUSABLE), X(K_START_REFUSED), X(K_START_REFUSED_AGAIN), \
-	X(K_START_UNANSWERED_AGAIN), X(K_JOINED), X(K_STATION_OFF_AGAIN), X(K_JOINED_REFUSED_AGAIN), X(K_ACCEPTED), \
+	X(K_START_UNANSWERED_AGAIN), X(K_JOINED), X(K_STATION_OFF), X(K_STATION_OFF_AGAIN), X(K_JOINED_REFUSED_AGAIN), X(K_ACCEPTED), \
 	X(K_WIRE_LIVE), X(K_WIRE_ENDED), X(K_TIMER), X(K_STOP_ANSWERED), X(K_WIFI_OFF_AGAIN), X(K_SESSION_LOST), \
-	X(SESSION_LEAVES), X(SESSION_RETURNS)
+	X(SESSION_LEAVES), X(SESSION_RETURNS), X(STATION_GIVES_UP)
 /* clang-format on */
 #define NUMBER(name) name
 #define NAME(name) #name
@@ -78,6 +78,8 @@ static unsigned model_rows(enum event event) {
 
 static bool model_step(enum event event) {
 	model.asks = 0;
+	if (event == STATION_GIVES_UP)
+		return true;
 	if (event == SESSION_LEAVES || event == SESSION_RETURNS) {
 		model.session = event == SESSION_RETURNS;
 		return true;
@@ -338,8 +340,12 @@ static bool is_possible(enum event event) {
 		return is_asked(lanyard_Request_wifi_stop_tag);
 	case K_JOINED:
 		return station_is == STATION_IS_JOINING && handover->state == HANDOVER_JOINING;
-	case K_STATION_OFF_AGAIN:
-		return station_is != STATION_IS_OFF;
+	case K_STATION_OFF:
+		return handover->station_on;
+	case K_STATION_OFF_AGAIN: /* while it only prepares nothing comes of a second try */
+		return station_is != STATION_IS_OFF && !(handover->station_on && handover->state == HANDOVER_STARTING);
+	case STATION_GIVES_UP: /* it says so later */
+		return station_is == STATION_IS_PREPARED || station_is == STATION_IS_JOINING;
 	case K_ACCEPTED:
 		return listening;
 	case K_WIRE_LIVE:
@@ -404,6 +410,13 @@ static void code_step(enum event event) {
 		break;
 	case K_JOINED:
 		station_says->joined(handover, 3, address);
+		break;
+	case K_STATION_OFF:
+		station_is = STATION_IS_OFF;
+		station_says->off(handover, REASON_WIFI_GONE);
+		break;
+	case STATION_GIVES_UP:
+		station_is = STATION_IS_LEAVING;
 		break;
 	case K_STATION_OFF_AGAIN:
 		station_is = STATION_IS_OFF;

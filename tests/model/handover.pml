@@ -24,7 +24,7 @@ mtype = { C_START, C_START_REFUSED, C_UP, C_OFF, C_OFF_REFUSED, C_JOINED, C_JOIN
 	C_WIRE_ENDED, C_DEADLINE, C_STOP, C_SESSION_ENDED, C_CANCEL_START };
 mtype = { K_OFF, K_STARTING, K_JOINING, K_ANNOUNCING, K_AUTHENTICATING, K_READY, K_RETRYING, K_CLOSING };
 mtype = { K_OPEN, K_CLOSE, K_UP, K_UP_UNUSABLE, K_START_REFUSED, K_START_REFUSED_AGAIN, K_START_UNANSWERED_AGAIN, K_JOINED,
-	K_STATION_OFF_AGAIN, K_JOINED_REFUSED_AGAIN, K_ACCEPTED, K_WIRE_LIVE, K_WIRE_ENDED, K_TIMER, K_STOP_ANSWERED, K_WIFI_OFF_AGAIN,
+	K_STATION_OFF, K_STATION_OFF_AGAIN, K_JOINED_REFUSED_AGAIN, K_ACCEPTED, K_WIRE_LIVE, K_WIRE_ENDED, K_TIMER, K_STOP_ANSWERED, K_WIFI_OFF_AGAIN,
 	K_SESSION_LOST };
 mtype = { P_OFF, P_STARTING, P_UP, P_STOPPING };
 mtype = { S_OFF, S_PREPARED, S_JOINING, S_JOINED, S_LEAVING };
@@ -272,8 +272,11 @@ end:
 
 	/* --- the station --- */
 	:: ss == S_JOINING && ps == P_UP -> ss = S_JOINED; to_k = K_JOINED
-	:: ss == S_PREPARED || ss == S_JOINING || ss == S_LEAVING || (ss == S_JOINED && (deaths > 0 || ps != P_UP)) ->
+	:: (ss == S_JOINING || ss == S_LEAVING || (ss == S_JOINED && (deaths > 0 || ps != P_UP))) && !(ks == K_STARTING && station_on) ->
 		deaths = deaths - (ss == S_JOINED && ps == P_UP); ss = S_OFF; to_k = K_STATION_OFF_AGAIN
+	:: (ss == S_PREPARED || ss == S_JOINING || ss == S_LEAVING || (ss == S_JOINED && deaths > 0)) && station_on -> /* its supplicant */
+		deaths = deaths - (ss == S_JOINED); ss = S_OFF; to_k = K_STATION_OFF
+	:: ss == S_PREPARED || ss == S_JOINING -> ss = S_LEAVING /* it cannot, and says so when it is off */
 
 	/* --- the session --- */
 	:: losses > 0 && session && !companion_hears_loss && !camera_hears_loss -> /* at both ends, each in its own time */

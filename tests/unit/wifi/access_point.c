@@ -12,8 +12,8 @@
 
 /* What hostapd is told when it appears, and after each use. */
 #define STOP_COMMANDS 5
-#define PREPARE_COMMANDS 8
-#define START_COMMANDS 9
+#define PREPARE_COMMANDS 7
+#define START_COMMANDS 11
 
 struct fixture {
 	sd_event *event;
@@ -260,11 +260,10 @@ static bool reason_fits(enum fake_fault fault, enum reason reason) {
 static bool start_with_fault(enum fake_fault fault, unsigned told, unsigned at, unsigned *failed) {
 	struct fixture f;
 	fixture_start(&f);
-	wait_tidy(&f);
-	if (told == STOP_COMMANDS)
-		RUN_UNTIL(&f, f.fake.commands == told);
-	else
+	if (told == STOP_COMMANDS + PREPARE_COMMANDS)
 		wait_prepared(&f);
+	else
+		RUN_UNTIL(&f, f.fake.commands == told);
 	f.fake.fault = fault;
 	f.fake.fault_at = f.fake.commands + at;
 	f.port.up = true;
@@ -296,7 +295,7 @@ static void test_every_fault_while_starting(void **state) {
 	(void)state;
 	static const struct {
 		unsigned told, failing; /* settings that have to be accepted, with each fault but the harmless ones */
-	} rows[] = { { STOP_COMMANDS, 6 * 14 }, { STOP_COMMANDS + PREPARE_COMMANDS, 6 * 7 } };
+	} rows[] = { { 0, 6 * 19 }, { STOP_COMMANDS, 6 * 15 }, { STOP_COMMANDS + PREPARE_COMMANDS, 6 * 8 } };
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		unsigned failed = 0;
 		for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
@@ -315,12 +314,14 @@ static void test_prepared(void **state) {
 	fixture_start(&f);
 	for (unsigned use = 1; use <= 2; use++) {
 		wait_prepared(&f);
-		assert_string_equal(f.fake.stations, "16");
 		f.fake.commands = 0;
 		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
 		RUN_UNTIL(&f, f.ups == use);
 		assert_true(f.fake.commands <= START_COMMANDS); /* the last asks what the event may have said before */
 		assert_string_equal(f.fake.psk, f.psk_hex);
+		assert_string_equal(f.fake.stations, "16");
+		fake_say(&f.fake, "<3>AP-STA-CONNECTED 02:00:00:00:00:09");
+		RUN_UNTIL(&f, strcmp(f.fake.stations, "1") == 0);
 		f.fake.commands = 0;
 		access_point_stop(f.ap);
 		RUN_UNTIL(&f, f.offs == use);
@@ -492,8 +493,6 @@ static void test_stop_at_every_command(void **state) {
 	for (unsigned at = 0;; at++) {
 		struct fixture f;
 		fixture_start(&f);
-		wait_tidy(&f);
-		RUN_UNTIL(&f, f.fake.commands == STOP_COMMANDS);
 		unsigned from = f.fake.commands;
 		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
 		RUN_UNTIL(&f, f.fake.commands >= from + at || f.ups == 1);
@@ -501,7 +500,8 @@ static void test_stop_at_every_command(void **state) {
 		f.port.up = true;
 		access_point_stop(f.ap);
 		RUN_UNTIL(&f, f.offs == 1);
-		assert_int_equal(f.reason, REASON_OK);
+		if (f.reason != REASON_OK)
+			fail_msg("stopped at command %u: %s", at, reason_code(f.reason));
 		assert_false(f.fake.enabled);
 		assert_false(f.port.up);
 		assert_true(overwritten(&f));

@@ -25,7 +25,7 @@ struct fixture {
 	char psk_hex[2 * PSK_SIZE + 1];
 	unsigned joins, offs;
 	enum reason reason;
-	bool free_in_callback, rejoin_in_off;
+	bool free_in_callback, prepare_in_off, rejoin_in_off;
 };
 
 static void on_joined(void *context, unsigned index, const uint8_t address[16]) {
@@ -49,6 +49,8 @@ static void on_off(void *context, enum reason reason) {
 		f->station = NULL;
 	} else if (f->rejoin_in_off) {
 		f->rejoin_in_off = false;
+		if (f->prepare_in_off)
+			assert_int_equal(station_prepare(f->station), 0);
 		assert_int_equal(station_join(f->station, &f->credentials), 0);
 	}
 }
@@ -303,9 +305,9 @@ static bool join_with_fault(enum fake_fault fault, bool prepare, unsigned at, un
 	f.fake.fault_at = f.fake.commands + at;
 	if (prepare) {
 		assert_int_equal(station_prepare(f.station), 0);
-		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS + PREPARE_COMMANDS || f.offs > 0);
+		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS + PREPARE_COMMANDS || f.fake.fault_met);
 	}
-	if (f.offs == 0 && station_join(f.station, &f.credentials) == -EALREADY) /* it is leaving for that */
+	if (station_join(f.station, &f.credentials) == -EALREADY) /* it is leaving for that */
 		RUN_UNTIL(&f, f.offs > 0);
 	RUN_UNTIL(&f, f.joins + f.offs > 0);
 	bool met = f.fake.fault_met;
@@ -366,10 +368,13 @@ static void test_prepare(void **state) {
 	assert_int_equal(f.port.address_changes, 1);
 	station_leave(f.station);
 	RUN_UNTIL(&f, f.offs == 1);
-	/* At once: the join waits for the rest. */
+	/* At once: the join waits for the rest. Also from within `off`, as a second try does. */
 	assert_int_equal(station_prepare(f.station), 0);
 	assert_int_equal(station_join(f.station, &f.credentials), 0);
 	RUN_UNTIL(&f, f.joins == 2);
+	f.prepare_in_off = f.rejoin_in_off = true;
+	station_leave(f.station);
+	RUN_UNTIL(&f, f.joins == 3);
 	fixture_stop(&f);
 }
 
@@ -391,7 +396,7 @@ static void test_prepare_and_leave(void **state) {
 	}
 }
 
-/* A supplicant that is not there, or dies meanwhile, is told before anybody asks the camera for more. */
+/* A supplicant that is not there, or dies meanwhile, is nothing yet: its successor is told anew. */
 static void test_prepare_without_supplicant(void **state) {
 	(void)state;
 	for (int dies = 0; dies < 2; dies++) {
@@ -404,14 +409,46 @@ static void test_prepare_without_supplicant(void **state) {
 			RUN_UNTIL(&f, f.fake.commands == PREPARE_COMMANDS);
 			fake_kill(&f.fake);
 		}
+		uint64_t end_us = now_us() + 2 * fake_timing.open;
+		while (now_us() < end_us)
+			assert_true(sd_event_run(f.event, 10000) >= 0);
+		assert_int_equal(f.offs, 0);
+		fake_restart(&f.fake);
+		f.fake.commands = 0;
+		RUN_UNTIL(&f, f.fake.commands == PREPARE_COMMANDS);
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1);
+		/* A join waits for it as long as one that nothing prepared. */
+		station_leave(f.station);
 		RUN_UNTIL(&f, f.offs == 1);
-		assert_int_equal(f.reason, REASON_WIFI_GONE);
-		assert_false(f.port.up);
-		/* Back while it prepares. */
+		fake_kill(&f.fake);
 		assert_int_equal(station_prepare(f.station), 0);
 		assert_int_equal(station_join(f.station, &f.credentials), 0);
-		fake_restart(&f.fake);
-		RUN_UNTIL(&f, f.joins == 1);
+		RUN_UNTIL(&f, f.offs == 2);
+		assert_int_equal(f.reason, REASON_WIFI_GONE);
+		assert_false(f.port.up);
+		fixture_stop(&f);
+	}
+}
+
+/* The interface cannot be brought up, or went down again before there was a network to join. */
+static void test_prepare_without_interface(void **state) {
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up);
+		f.port.forbidden = !later;
+		assert_int_equal(station_prepare(f.station), 0);
+		if (later) {
+			RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS + PREPARE_COMMANDS);
+			f.port.up = false;
+			f.port.forbidden = true;
+			assert_int_equal(station_join(f.station, &f.credentials), 0);
+		}
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, REASON_JOIN_REFUSED);
+		assert_int_equal(f.joins, 0);
 		fixture_stop(&f);
 	}
 }
@@ -447,13 +484,13 @@ static void test_leave_at_every_command(void **state) {
 	for (unsigned at = 0;; at++) {
 		struct fixture f;
 		fixture_start(&f, true);
-		RUN_UNTIL(&f, f.fake.commands == LEAVE_COMMANDS && !f.port.up);
 		assert_int_equal(station_join(f.station, &f.credentials), 0);
-		RUN_UNTIL(&f, f.fake.commands >= LEAVE_COMMANDS + at || f.joins == 1);
+		RUN_UNTIL(&f, f.fake.commands >= at || f.joins == 1);
 		bool joined = f.joins == 1;
 		station_leave(f.station);
 		RUN_UNTIL(&f, f.offs == 1);
-		assert_int_equal(f.reason, REASON_OK);
+		if (f.reason != REASON_OK)
+			fail_msg("left at command %u: %s", at, reason_code(f.reason));
 		assert_true(clean(&f));
 		fixture_stop(&f);
 		if (joined)
@@ -535,6 +572,7 @@ int main(void) {
 		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_prepare_and_leave),
 		cmocka_unit_test(test_prepare_without_supplicant),
+		cmocka_unit_test(test_prepare_without_interface),
 		cmocka_unit_test(test_every_fault_while_leaving),
 		cmocka_unit_test(test_leave_at_every_command),
 		cmocka_unit_test(test_free_while_joined),
