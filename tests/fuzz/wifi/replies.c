@@ -29,6 +29,7 @@ struct server {
 
 struct user {
 	unsigned starts, offs;
+	bool prepared; /* the next station_join belongs to a use that was counted */
 };
 
 static sd_event *event;
@@ -88,6 +89,7 @@ static void on_joined(void *context, unsigned index, const uint8_t address[16]) 
 static void on_off(void *context, enum reason reason) {
 	(void)reason;
 	struct user *user = context;
+	user->prepared = false;
 	if (++user->offs > user->starts)
 		abort();
 }
@@ -173,8 +175,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		server_pump(&supplicant);
 		if (access_point_start(ap, &credentials) == 0)
 			ap_user.starts++;
-		if (station_join(station, &credentials) == 0)
+		if ((kind & 2) && station_prepare(station) == 0) {
 			station_user.starts++;
+			station_user.prepared = true;
+		}
+		if (!(kind & 4) && station_join(station, &credentials) == 0) {
+			station_user.starts += !station_user.prepared;
+			station_user.prepared = false;
+		}
 		server_pump(&hostapd);
 		server_pump(&supplicant);
 		const uint8_t *bytes = reader_take(&r, length);
