@@ -17,7 +17,7 @@ struct handover;
 
 enum handover_state {
 	HANDOVER_OFF,
-	HANDOVER_STARTING,       /* the camera brings its access point up */
+	HANDOVER_STARTING,       /* the camera brings its access point up, and our station gets ready */
 	HANDOVER_JOINING,        /* joining it */
 	HANDOVER_ANNOUNCING,     /* joined and listening; the camera is told where and dials */
 	HANDOVER_AUTHENTICATING, /* it has dialled: handshake */

@@ -19,6 +19,7 @@ struct keyring {
 		bool present;
 		struct pairing_record record;
 	} slot[KEYRING_SLOTS];
+	unsigned candidates; /* added so far */
 };
 
 static int keyring_load_slot(struct keyring *keyring, enum keyring_slot slot) {
@@ -111,10 +112,17 @@ static int keyring_remove(struct keyring *keyring, enum keyring_slot slot) {
 }
 
 int keyring_add(struct keyring *keyring, const struct pairing_record *record) {
-	return keyring_store(keyring, KEYRING_CANDIDATE, record);
+	int result = keyring_store(keyring, KEYRING_CANDIDATE, record);
+	if (result >= 0)
+		keyring->candidates++;
+	return result;
 }
 
-int keyring_prove(struct keyring *keyring, enum keyring_slot slot) {
+unsigned keyring_candidates(const struct keyring *keyring) {
+	return keyring->candidates;
+}
+
+int keyring_prove(struct keyring *keyring, enum keyring_slot slot, unsigned candidates) {
 	if (!keyring->slot[KEYRING_CANDIDATE].present)
 		return 0;
 	const struct pairing_record *candidate = &keyring->slot[KEYRING_CANDIDATE].record;
@@ -123,7 +131,8 @@ int keyring_prove(struct keyring *keyring, enum keyring_slot slot) {
 		int result = keyring_store(keyring, KEYRING_PROVEN, candidate);
 		return result < 0 ? result : keyring_remove(keyring, KEYRING_CANDIDATE);
 	}
-	if (memcmp(candidate->peer_key, keyring->slot[KEYRING_PROVEN].record.peer_key, KEY_SIZE) != 0)
+	bool other_camera = memcmp(candidate->peer_key, keyring->slot[KEYRING_PROVEN].record.peer_key, KEY_SIZE) != 0;
+	if (other_camera || candidates != keyring->candidates)
 		return 0;
 	return keyring_remove(keyring, KEYRING_CANDIDATE);
 }

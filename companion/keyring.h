@@ -25,9 +25,12 @@ const struct pairing_record *keyring_record(const struct keyring *keyring, enum 
 const struct pairing_record *keyring_newest(const struct keyring *keyring);
 /* Stores a new candidate durably; the one before it is given up. 0 or a negative errno, and nothing has changed. */
 int keyring_add(struct keyring *keyring, const struct pairing_record *record);
+/* How many candidates were added since the start. */
+unsigned keyring_candidates(const struct keyring *keyring);
 /* A session with the record in this slot went live. The candidate becomes the proven one; or, when it was the proven one, a
- * candidate for the same camera is given up, because a camera holds exactly one pairing. 0 or a negative errno (logged by the
- * caller; the session goes on and the next one settles it). */
-int keyring_prove(struct keyring *keyring, enum keyring_slot slot);
+ * candidate for the same camera is given up, because a camera holds exactly one pairing. candidates: how many there were when the
+ * session was dialled: a later one is not given up, the camera may have stored it since it let the session in. 0 or a negative
+ * errno (logged by the caller; the session goes on and the next one settles it). */
+int keyring_prove(struct keyring *keyring, enum keyring_slot slot, unsigned candidates);
 /* Forgets the camera in both slots. 0 or a negative errno. */
 int keyring_forget(struct keyring *keyring);

@@ -37,6 +37,7 @@ struct path {
 	enum keyring_slot slot;
 	bool hinted;                  /* it was dialled because of a hint, */
 	uint64_t hint_epoch;          /* that of this epoch of the camera's */
+	unsigned candidates;          /* keyring_candidates when it was dialled */
 	struct pairing_record record; /* a copy of what was in that slot: the wire needs it as long as it lives */
 };
 
@@ -178,6 +179,7 @@ static enum keyring_slot session_recognize(struct session *session, const struct
 static void on_dialled(void *context, int file, size_t packet_limit, enum reason reason);
 
 static int path_dial(struct path *path) {
+	path->candidates = keyring_candidates(path->session->config.keyring);
 	return radio_dial(&path->dial, path->session->config.radio, &path->peer, on_dialled, path);
 }
 
@@ -266,7 +268,7 @@ static void session_prove(struct session *session) {
 	const struct pairing_record *stored = keyring_record(session->config.keyring, path->slot);
 	if (!stored || memcmp(stored->secret, path->record.secret, KEY_SIZE) != 0)
 		return; /* another camera was paired since this one was dialled: nothing has proven that */
-	int result = keyring_prove(session->config.keyring, path->slot);
+	int result = keyring_prove(session->config.keyring, path->slot, path->candidates);
 	if (result < 0) {
 		log_reason(LOG_LEVEL_ERROR, "session", REASON_STORE_FAILED, "the pairing that works could not be stored: %s",
 		           strerror(-result));
