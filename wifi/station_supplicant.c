@@ -18,7 +18,7 @@ enum station_state {
 	STATION_CONFIGURING, /* interface going up, the network is being described to wpa_supplicant; or waiting for credentials
 	                      */
 	STATION_JOINING,     /* wpa_supplicant scans, associates, does the four-way handshake */
-	STATION_ADDRESSING,  /* authenticated; waiting for a usable link-local address */
+	STATION_ADDRESSING,  /* authenticated; waiting for an open port and a usable link-local address */
 	STATION_JOINED,
 	STATION_LEAVING,
 };
@@ -186,6 +186,18 @@ static const struct wifi_step retry_script[] = {
 	{ .write = write_select },
 };
 
+static enum wifi_verdict judge_status(void *context, const char *text, size_t length) {
+	(void)context;
+	return wifi_reply_has(text, length, "wpa_state=COMPLETED") ? WIFI_VERDICT_GOOD : WIFI_VERDICT_REFUSED;
+}
+
+/* wpa_supplicant says CONNECTED, then gives the interface its link, and only then lets the kernel pass data (IEEE 802.1X's
+ * controlled port). The address is there by then, so that the first question for it went unheard in one of seven joins, which
+ * costs a second. wpa_supplicant does all this in one go: when it answers again, the port is open. */
+static const struct wifi_step port_script[] = {
+	{ .text = "STATUS", .judge = judge_status },
+};
+
 static void enter_state(struct supplicant *s, enum station_state state, enum reason reason);
 
 static int deadline_fired(sd_event_source *source, uint64_t now, void *userdata) {
@@ -240,6 +252,25 @@ static void describe(struct supplicant *s) {
 		wifi_script_run(&s->script, join_script, ELEMENTS(join_script));
 }
 
+static void address_usable(void *context, unsigned index, const uint8_t address[16]) {
+	struct supplicant *s = context;
+	if (s->state != STATION_ADDRESSING)
+		return;
+	uint8_t copy[16]; /* the watch, which owns the address, goes when the state changes */
+	memcpy(copy, address, sizeof(copy));
+	loop_timer_stop(s->deadline);
+	s->environment->port->unwatch(s->environment->port->context, s->watch);
+	s->watch = NULL;
+	s->state = STATION_JOINED;
+	s->callbacks.joined(s->context, index, copy);
+}
+
+static void watch_addresses(struct supplicant *s) {
+	const struct interface_port *port = s->environment->port;
+	if (port->watch(port->context, &s->watch, s->event, s->interface, address_usable, s) < 0)
+		enter_state(s, STATION_LEAVING, REASON_JOIN_LOST);
+}
+
 static void script_finished(void *context) {
 	struct supplicant *s = context;
 	switch (s->state) {
@@ -257,8 +288,10 @@ static void script_finished(void *context) {
 	case STATION_OFF:
 		interface_down(s);
 		break;
-	case STATION_JOINING: /* a retry was ordered */
 	case STATION_ADDRESSING:
+		watch_addresses(s);
+		break;
+	case STATION_JOINING: /* a retry was ordered */
 	case STATION_JOINED:
 		break;
 	}
@@ -280,22 +313,11 @@ static void script_failed(void *context, const char *what) {
 		interface_down(s);
 		break;
 	case STATION_ADDRESSING:
+		enter_state(s, STATION_LEAVING, REASON_JOIN_LOST);
+		break;
 	case STATION_JOINED:
 		break;
 	}
-}
-
-static void address_usable(void *context, unsigned index, const uint8_t address[16]) {
-	struct supplicant *s = context;
-	if (s->state != STATION_ADDRESSING)
-		return;
-	uint8_t copy[16]; /* the watch, which owns the address, goes when the state changes */
-	memcpy(copy, address, sizeof(copy));
-	loop_timer_stop(s->deadline);
-	s->environment->port->unwatch(s->environment->port->context, s->watch);
-	s->watch = NULL;
-	s->state = STATION_JOINED;
-	s->callbacks.joined(s->context, index, copy);
 }
 
 /* A new address for every join, set while the interface is down anyway: wpa_supplicant's own mac_addr=1 would bounce the
@@ -352,8 +374,7 @@ static void enter_state(struct supplicant *s, enum station_state state, enum rea
 		break;
 	case STATION_ADDRESSING:
 		wifi_credentials_wipe(&s->credentials);
-		if (port->watch(port->context, &s->watch, s->event, s->interface, address_usable, s) < 0)
-			enter_state(s, STATION_LEAVING, REASON_JOIN_LOST);
+		wifi_script_run(&s->script, port_script, ELEMENTS(port_script));
 		break;
 	case STATION_JOINED:
 		break;

@@ -274,10 +274,8 @@ lab_host() {
 	lab_next_radio=$((radio + 1))
 	iw phy "phy$radio" set netns name "$host"
 	ip -n "$host" link set "wlan$radio" name wlan0
-	# Two stations with random addresses: duplicate address detection would only hold the link-local address back for a second. So would the
-	# first question for the other's hardware address, when it is lost: a station has just joined.
-	lab_on "$host" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.wlan0.accept_dad=0 \
-		net.ipv6.neigh.wlan0.retrans_time_ms=100
+	# Two stations with random addresses: duplicate address detection would only hold the link-local address back for a second.
+	lab_on "$host" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.wlan0.accept_dad=0
 }
 
 lab_adapter() {

@@ -114,6 +114,9 @@ static const char *supplicant_answer(struct fake_daemon *fake, const char *comma
 		supplicant_select(fake);
 		return "OK\n";
 	}
+	if (strcmp(command, "STATUS") == 0)
+		return fake->loses_again ? "wpa_state=ASSOCIATING\naddress=02:00:00:00:00:02\n"
+		                         : "bssid=02:00:00:00:00:01\nwpa_state=COMPLETED\naddress=02:00:00:00:00:02\n";
 	if (strcmp(command, "PMKSA_FLUSH") == 0) {
 		fake->pmksa_flushes++;
 		return "OK\n";

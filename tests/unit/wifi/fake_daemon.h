@@ -55,6 +55,7 @@ struct fake_daemon {
 	bool mac_random;    /* wpa_supplicant: mac_addr 1 */
 	bool enabled;       /* hostapd: beaconing; wpa_supplicant: has a network */
 	bool never_enables; /* hostapd: ENABLE answers OK and nothing follows */
+	bool loses_again;   /* wpa_supplicant: what it had connected to is gone when it is asked */
 	char psk[128], ssid[128], bssid[64], channel[16], stations[8];
 	unsigned pmksa_flushes;
 	char last[256];

@@ -33,6 +33,7 @@ static void on_joined(void *context, unsigned index, const uint8_t address[16]) 
 	assert_int_equal(index, 7);
 	assert_int_equal(address[0], 0xfe);
 	assert_int_equal(address[15], 1);
+	assert_string_equal(f->fake.last, "STATUS"); /* its answer says that the port is open, too */
 	f->joins++;
 	if (f->free_in_callback) {
 		station_free(f->station);
@@ -218,6 +219,20 @@ static void test_no_address(void **state) {
 	fixture_stop(&f);
 }
 
+/* It is gone between the event and the answer, whose own event is still under way. */
+static void test_lost_at_once(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f, true);
+	f.fake.loses_again = true;
+	assert_int_equal(station_join(f.station, &f.credentials), 0);
+	RUN_UNTIL(&f, f.offs == 1);
+	assert_int_equal(f.reason, REASON_JOIN_LOST);
+	assert_int_equal(f.joins, 0);
+	assert_true(clean(&f));
+	fixture_stop(&f);
+}
+
 static void test_lost(void **state) {
 	(void)state;
 	static const struct {
@@ -278,11 +293,12 @@ static void test_absent(void **state) {
 	fixture_stop(&f);
 }
 
-static bool reason_fits(enum fake_fault fault, enum reason reason) {
+/* connected: it had been, before the fault. */
+static bool reason_fits(enum fake_fault fault, bool connected, enum reason reason) {
 	switch (fault) {
 	case FAULT_FAIL:
 	case FAULT_GARBAGE:
-		return reason == REASON_JOIN_REFUSED;
+		return reason == (connected ? REASON_JOIN_LOST : REASON_JOIN_REFUSED);
 	case FAULT_SILENT:
 	case FAULT_LATE:
 	case FAULT_EMPTY:
@@ -313,7 +329,7 @@ static bool join_with_fault(enum fake_fault fault, bool prepare, unsigned at, un
 	bool met = f.fake.fault_met;
 	if (f.offs > 0) {
 		++*failed;
-		if (!reason_fits(fault, f.reason))
+		if (!reason_fits(fault, f.fake.selects > 0, f.reason))
 			fail_msg("fault %d at command %u: %s", fault, at, reason_code(f.reason));
 		assert_int_equal(f.joins, 0);
 		assert_int_equal(f.offs, 1);
@@ -565,6 +581,7 @@ int main(void) {
 		cmocka_unit_test(test_wrong_key),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_no_address),
+		cmocka_unit_test(test_lost_at_once),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_killed_while_joined),
 		cmocka_unit_test(test_absent),
