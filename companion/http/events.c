@@ -14,6 +14,7 @@ struct client {
 	struct events *events;
 	struct http_stream *stream;
 	bool status_due, heartbeat_due;
+	bool missed;               /* there was no memory for what it should have heard */
 	char *queue[EVENTS_QUEUE]; /* oldest first */
 	size_t queued;
 	char *text; /* being sent */
@@ -33,8 +34,7 @@ struct events {
 
 /* "event: NAME\ndata: JSON\n\n", or NULL. Compact JSON has no line breaks. */
 static char *event_text(const char *name, json_t *json) {
-	char *data = json ? json_dumps(json, JSON_COMPACT) : NULL, *text = NULL;
-	json_decref(json);
+	char *data = http_json_text(json), *text = NULL;
 	if (data && asprintf(&text, "event: %s\ndata: %s\n\n", name, data) < 0)
 		text = NULL;
 	free(data);
@@ -45,8 +45,10 @@ static char *event_text(const char *name, json_t *json) {
 
 static char *client_next_text(struct client *client) {
 	if (client->status_due && client->events->status_text) {
-		client->status_due = false;
-		return strdup(client->events->status_text);
+		char *text = strdup(client->events->status_text);
+		client->status_due = !text;
+		client->missed |= !text;
+		return text;
 	}
 	if (client->queued > 0) {
 		char *text = client->queue[0];
@@ -64,6 +66,8 @@ static enum http_read on_read(void *context, uint8_t *out, size_t capacity, size
 	struct client *client = context;
 	if (!client->text) {
 		client->text = client_next_text(client);
+		if (client->missed)
+			return HTTP_READ_BROKEN; /* it comes back, and asks for what is */
 		if (!client->text)
 			return HTTP_READ_WAIT;
 		client->at = 0;
@@ -94,8 +98,17 @@ static void on_free(void *context) {
 
 static const struct http_stream_operations operations = { .read = on_read, .free = on_free };
 
+static void events_schedule(struct events *events) {
+	if (events->scheduled)
+		return;
+	events->scheduled = true;
+	loop_timer_start(events->timer, EVENTS_SPACING_US);
+}
+
 static void events_refresh_status(struct events *events) {
 	char *text = event_text("status", events->status(events->context));
+	if (!text)
+		events_schedule(events); /* out of memory: tried again */
 	if (!text || (events->status_text && strcmp(text, events->status_text) == 0)) {
 		free(text);
 		return;
@@ -142,25 +155,23 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *context) {
 }
 
 void events_status_changed(struct events *events) {
-	if (events->scheduled || !events->clients)
-		return;
-	events->scheduled = true;
-	loop_timer_start(events->timer, EVENTS_SPACING_US);
+	if (events->clients)
+		events_schedule(events);
 }
 
 void events_send_recording(struct events *events, json_t *recording) {
 	char *text = event_text("recording", recording);
-	if (!text)
-		return;
 	for (struct client *client = events->clients; client; client = client->next) {
 		/* A client that does not read loses the oldest; it lists anew when it comes back to life. */
 		if (client->queued == EVENTS_QUEUE) {
 			free(client->queue[0]);
 			memmove(&client->queue[0], &client->queue[1], --client->queued * sizeof(client->queue[0]));
 		}
-		char *copy = strdup(text);
+		char *copy = text ? strdup(text) : NULL;
 		if (copy)
 			client->queue[client->queued++] = copy;
+		else
+			client->missed = true;
 		http_stream_wake(client->stream);
 	}
 	free(text);

@@ -68,7 +68,7 @@ static const char *type_of(const char *path) {
 	return "application/octet-stream";
 }
 
-/* Opens it component by component, so that no link leads out of the folder. A descriptor or -1. */
+/* Opens it component by component, so that no link leads out of the folder. A descriptor, or -1 with errno. */
 static int page_open(const struct page *page, const char *path) {
 	char copy[PATH_LIMIT];
 	strcpy(copy, path + 1); /* page_path_is_valid has checked the length */
@@ -76,29 +76,34 @@ static int page_open(const struct page *page, const char *path) {
 	char *at = copy, *slash;
 	while (folder >= 0 && (slash = strchr(at, '/')) != NULL) {
 		*slash = '\0';
-		int next = openat(folder, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int next = openat(folder, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = errno;
 		close(folder);
+		errno = error;
 		folder = next;
 		at = slash + 1;
 	}
 	if (folder < 0)
 		return -1;
 	int file = openat(folder, at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int error = errno;
 	close(folder);
+	errno = error;
 	return file;
 }
 
 void page_answer(struct page *page, struct http_request *request, const char *path) {
 	if (strcmp(path, "/") == 0)
 		path = "/index.html";
-	int file = page->folder >= 0 && page_path_is_valid(path) ? page_open(page, path) : -1;
 	struct stat status;
+	errno = ENOENT;
+	int file = page->folder >= 0 && page_path_is_valid(path) ? page_open(page, path) : -1;
+	bool is_short = file < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM); /* it may well be there */
 	if (file >= 0 && (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > (off_t)PAGE_FILE_LIMIT)) {
 		close(file);
 		file = -1;
 	}
 	if (file < 0)
-		http_reply_reason(request, REASON_PATH_UNKNOWN);
+		http_reply_reason(request, is_short ? REASON_INTERNAL : REASON_PATH_UNKNOWN);
 	else
 		http_reply_file(request, type_of(path), file, (uint64_t)status.st_size);
 }

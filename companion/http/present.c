@@ -34,6 +34,14 @@ static json_t *present_milliseconds(uint64_t us) {
 	return us == UINT64_MAX ? json_null() : json_integer((json_int_t)(us / MILLISECOND_US));
 }
 
+/* Takes over both. The list, or NULL: one that lacks an entry would pass for the whole. */
+static json_t *present_append(json_t *list, json_t *entry) {
+	if (json_array_append_new(list, entry) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 /* --- status --- */
 
 static const char *state_name(const struct parts *parts) {
@@ -64,7 +72,7 @@ static json_t *present_cameras(const struct finder *finder, uint64_t now_us) {
 		const struct found_camera *camera = finder_camera(finder, i);
 		json_t *rssi = camera->rssi == RSSI_UNKNOWN ? json_null() : json_integer(camera->rssi);
 		uint64_t seen_us = now_us > camera->heard_us ? now_us - camera->heard_us : 0;
-		json_array_append_new(list,
+		list = present_append(list,
 		                      json_pack("{s:s, s:o, s:o, s:I, s:b}", "id", camera->id, "name", present_text(camera->name),
 		                                "rssi", rssi, "seen_ms", (json_int_t)(seen_us / MILLISECOND_US), "pairing", 1));
 	}
@@ -108,23 +116,18 @@ static json_t *present_camera(const struct parts *parts) {
 		return json_null();
 	char fingerprint[40];
 	static_keys_fingerprint(record->peer_key, fingerprint);
-	json_t *json = json_pack("{s:o, s:s}", "serial", present_text(record->peer_name), "fingerprint", fingerprint);
+	json_t *serial = present_text(record->peer_name);
 	const lanyard_StatusResponse *status = session_camera(parts->session);
-	if (!status) {
-		json_t *unknown = json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:s}", "model", "", "recorder", "unknown",
-		                            "recording_id", "free_bytes", "battery_percent", "time_us", "firmware", "");
-		json_object_update_missing(json, unknown);
-		json_decref(unknown);
-		return json;
-	}
+	if (!status)
+		return json_pack("{s:o, s:s, s:s, s:s, s:n, s:n, s:n, s:n, s:s}", "serial", serial, "fingerprint", fingerprint,
+		                 "model", "", "recorder", "unknown", "recording_id", "free_bytes", "battery_percent", "time_us",
+		                 "firmware", "");
 	json_t *battery = status->battery_percent > 100 ? json_null() : json_integer(status->battery_percent);
-	json_t *known = json_pack("{s:o, s:s, s:o, s:I, s:o, s:I, s:o}", "model", present_text(status->model), "recorder",
-	                          recorder_name(status->recorder), "recording_id", present_text_or_null(status->recording_id),
-	                          "free_bytes", (json_int_t)status->free_bytes, "battery_percent", battery, "time_us",
-	                          (json_int_t)status->time_us, "firmware", present_text(status->firmware));
-	json_object_update_missing(json, known);
-	json_decref(known);
-	return json;
+	return json_pack("{s:o, s:s, s:o, s:s, s:o, s:I, s:o, s:I, s:o}", "serial", serial, "fingerprint", fingerprint, "model",
+	                 present_text(status->model), "recorder", recorder_name(status->recorder), "recording_id",
+	                 present_text_or_null(status->recording_id), "free_bytes", (json_int_t)status->free_bytes,
+	                 "battery_percent", battery, "time_us", (json_int_t)status->time_us, "firmware",
+	                 present_text(status->firmware));
 }
 
 static const char *wifi_mode_name(enum handover_state state) {
@@ -203,7 +206,7 @@ json_t *present_recording(const lanyard_Recording *recording) {
 json_t *present_recordings(const lanyard_Recording *list, size_t count, bool more) {
 	json_t *array = json_array();
 	for (size_t i = 0; array && i < count; i++)
-		json_array_append_new(array, present_recording(&list[i]));
+		array = present_append(array, present_recording(&list[i]));
 	return json_pack("{s:o, s:b}", "recordings", array, "more", (int)more);
 }
 

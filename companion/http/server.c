@@ -46,8 +46,8 @@ struct http_request {
 	char *path;
 	const char *method;
 	bool handled;                      /* `handle` was called */
+	bool answered;                     /* also when there was no memory for the answer: the connection is closed then */
 	bool suspended;                    /* waits for its answer */
-	bool broken;                       /* more body than announced */
 	struct http_request *next, **link; /* while suspended */
 	unsigned status;
 	struct MHD_Response *response; /* the answer, until MHD has it */
@@ -236,8 +236,11 @@ static void request_suspend(struct http_request *request) {
 	MHD_suspend_connection(request->mhd);
 }
 
+/* NO closes the connection. */
 static enum MHD_Result request_queue(struct http_request *request) {
 	struct MHD_Response *response = request->response;
+	if (!response)
+		return MHD_NO;
 	request->response = NULL;
 	enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
 	MHD_destroy_response(response); /* MHD has a reference of its own */
@@ -256,9 +259,9 @@ static enum MHD_Result request_begin(struct http_server *server, struct MHD_Conn
 		return MHD_NO;
 	*request_context = request;
 	server->callbacks->check(server->context, request);
-	if (!request->response && announced_body_is_too_long(mhd))
+	if (!request->answered && announced_body_is_too_long(mhd))
 		http_reply_reason(request, REASON_BODY_TOO_LONG);
-	return request->response ? request_queue(request) : MHD_YES;
+	return request->answered ? request_queue(request) : MHD_YES;
 }
 
 static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, const char *path, const char *method,
@@ -280,13 +283,13 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
 		request->handled = true;
 		connection_set_waiting(mhd, UINT64_MAX);
 		request->server->callbacks->handle(request->server->context, request);
-		if (!request->response) {
+		if (!request->answered) {
 			request_suspend(request);
 			return MHD_YES;
 		}
 	}
-	/* Called again after the connection was resumed: the answer is there. */
-	return request->response ? request_queue(request) : MHD_NO;
+	/* Called again after the connection was resumed: the answer is there, or the server ends. */
+	return request_queue(request);
 }
 
 static void on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
@@ -361,19 +364,30 @@ static const struct {
 	{ "X-Frame-Options", "DENY" },
 };
 
-/* Takes over the response; NULL: out of memory, and the connection is closed. */
+/* False for want of memory. */
+static bool response_add_headers(struct MHD_Response *response, const struct http_request *request, const char *type) {
+	if (type && MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) != MHD_YES)
+		return false;
+	for (size_t i = 0; i < ELEMENTS(security_headers); i++)
+		if (MHD_add_response_header(response, security_headers[i].name, security_headers[i].value) != MHD_YES)
+			return false;
+	for (size_t i = 0; i < request->headers; i++)
+		if (MHD_add_response_header(response, request->header[i].name, request->header[i].value) != MHD_YES)
+			return false;
+	return true;
+}
+
+/* Takes over the response; NULL: out of memory, and the connection is closed. So it is for one that would lack headers: it may be
+ * kept, or shown, where it must not be. */
 static void request_answer(struct http_request *request, unsigned status, const char *type, struct MHD_Response *response) {
 	request->gone = NULL;
+	request->answered = true;
 	request->status = status;
-	request->response = response;
-	if (response) {
-		if (type)
-			MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-		for (size_t i = 0; i < ELEMENTS(security_headers); i++)
-			MHD_add_response_header(response, security_headers[i].name, security_headers[i].value);
-		for (size_t i = 0; i < request->headers; i++)
-			MHD_add_response_header(response, request->header[i].name, request->header[i].value);
+	if (response && !response_add_headers(response, request, type)) {
+		MHD_destroy_response(response);
+		response = NULL;
 	}
+	request->response = response;
 	if (!request->suspended)
 		return;
 	request->suspended = false;
@@ -391,9 +405,22 @@ void http_reply_empty(struct http_request *request, unsigned status) {
 	http_reply_bytes(request, status, NULL, "", 0);
 }
 
-void http_reply_json(struct http_request *request, unsigned status, json_t *json) {
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+/* Not json_dumps: when its buffer cannot grow, that of jansson 2.14 leaves out what it was about to write, and goes on. */
+char *http_json_text(json_t *json) {
+	size_t size = json ? json_dumpb(json, NULL, 0, JSON_COMPACT) : 0;
+	char *text = size > 0 ? malloc(size + 1) : NULL;
+	if (text && json_dumpb(json, text, size, JSON_COMPACT) == size) {
+		text[size] = '\0';
+	} else {
+		free(text);
+		text = NULL;
+	}
 	json_decref(json);
+	return text;
+}
+
+void http_reply_json(struct http_request *request, unsigned status, json_t *json) {
+	char *text = http_json_text(json);
 	if (!text) {
 		http_reply_empty(request, MHD_HTTP_INTERNAL_SERVER_ERROR);
 		return;
@@ -513,7 +540,7 @@ struct http_stream *http_reply_stream(struct http_request *request, unsigned sta
 		stream->next->link = &stream->next;
 	request->server->streams = stream;
 	request_answer(request, status, type, response);
-	return stream;
+	return request->response ? stream : NULL;
 }
 
 void http_stream_wake(struct http_stream *stream) {

@@ -57,6 +57,8 @@ void http_request_on_gone(struct http_request *request, void (*gone)(void *conte
 void http_request_add_header(struct http_request *request, const char *name, const char *value);
 void http_reply_empty(struct http_request *request, unsigned status);
 void http_reply_bytes(struct http_request *request, unsigned status, const char *type, const void *bytes, size_t length);
+/* Compact JSON, to be freed; NULL for want of memory. Takes over the reference, which may be NULL. */
+char *http_json_text(json_t *json);
 /* Takes over the reference; NULL (out of memory while building it) answers 500. */
 void http_reply_json(struct http_request *request, unsigned status, json_t *json);
 /* {"reason", "message"} with the status that belongs to the reason (http_status_of_reason). */
@@ -77,7 +79,7 @@ struct http_stream_operations {
 	void (*free)(void *context);
 };
 
-/* size: UINT64_MAX when not known. The stream lives until `free` is called. */
+/* size: UINT64_MAX when not known. The stream lives until `free` is called; NULL when it was, for want of memory. */
 struct http_stream *http_reply_stream(struct http_request *request, unsigned status, const char *type, uint64_t size,
                                       const struct http_stream_operations *operations, void *context);
 /* There is something to read, or it has ended. Never calls back from inside. */

@@ -1,4 +1,4 @@
-/* The other end of tests/faults/companion.c: cam-radiod's daemon whole, with the D-Bus daemon and the recorder of its unit tests,
+/* The other end of companion_scene.c: cam-radiod's daemon whole, with the D-Bus daemon and the recorder of its unit tests,
  * on the test link (docs/test-link.md), in a process of its own, where nothing is made to fail. The first line that it prints is
  * the path of its link. From then on one line of input is one command, and it answers each with one line:
  *

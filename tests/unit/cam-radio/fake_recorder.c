@@ -414,7 +414,7 @@ void fake_recorder_init(struct fake_recorder *r, sd_event *event, const struct b
 	};
 	for (unsigned i = 0; i < FAKE_RECORDINGS; i++) {
 		snprintf(r->recording[i].id, sizeof(r->recording[i].id), "%032x", 0xabc0 + i);
-		r->recording[i].size = 300000 + i * 1000;
+		r->recording[i].size = FAKE_RECORDING_SIZE(i);
 	}
 	for (size_t i = 0; i < FAKE_WRITERS; i++)
 		r->writer[i].file = -1;

@@ -10,6 +10,7 @@
 #include "bus.h"
 
 #define FAKE_RECORDINGS 9
+#define FAKE_RECORDING_SIZE(recording) (300000u + 1000u * (recording))
 #define FAKE_THUMBNAIL_SIZE 7000
 #define FAKE_WRITERS 20
 
