@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -75,23 +74,6 @@ static void fixture_start(struct fixture *f) {
 	hex_encode(f->psk_hex, f->credentials.psk, PSK_SIZE);
 	assert_int_equal(access_point_new_on(&f->ap, f->event, f->fake.path, "wlan0", &f->environment, &callbacks, f), 0);
 }
-
-static uint64_t now_us(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* Runs the loop until `condition` or for so long that only a bug explains it. */
-#define RUN_UNTIL(f, condition) \
-	do { \
-		uint64_t run_end = now_us() + 10000000; \
-		while (!(condition)) { \
-			if (now_us() > run_end) \
-				fail_msg("never: %s (last command: %s)", #condition, (f)->fake.last); \
-			assert_true(sd_event_run((f)->event, 10000) >= 0); \
-		} \
-	} while (0)
 
 static void fixture_stop(struct fixture *f) {
 	access_point_free(f->ap);
@@ -394,9 +376,7 @@ static void test_idle(void **state) {
 	fixture_start(&f);
 	wait_tidy(&f);
 	unsigned before = f.fake.pings;
-	uint64_t end_us = now_us() + 10 * fake_timing.ping;
-	while (now_us() < end_us)
-		assert_true(sd_event_run(f.event, 10000) >= 0);
+	RUN_FOR(&f, 10 * fake_timing.ping);
 	assert_true(f.fake.pings <= before + 1); /* one may have been on its way */
 	assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
 	RUN_UNTIL(&f, f.ups == 1);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -76,23 +75,6 @@ static void fixture_stop(struct fixture *f) {
 	fake_stop(&f->fake);
 	sd_event_unref(f->event);
 }
-
-static uint64_t now_us(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* Runs the loop until `condition` or for so long that only a bug explains it. */
-#define RUN_UNTIL(f, condition) \
-	do { \
-		uint64_t run_end = now_us() + 10000000; \
-		while (!(condition)) { \
-			if (now_us() > run_end) \
-				fail_msg("never: %s (last command: %s)", #condition, (f)->fake.last); \
-			assert_true(sd_event_run((f)->event, 10000) >= 0); \
-		} \
-	} while (0)
 
 /* Nothing of the network is left: not in wpa_supplicant, not on the interface. */
 static bool clean(const struct fixture *f) {
@@ -372,9 +354,7 @@ static void test_prepare(void **state) {
 	assert_int_equal(f.port.address_changes, 1);
 	fake_say(&f.fake, "<3>CTRL-EVENT-CONNECTED - Connection to 02:00:00:00:00:01 completed [id=0 id_str=]");
 	fake_say(&f.fake, "<3>CTRL-EVENT-NETWORK-NOT-FOUND ");
-	uint64_t end_us = now_us() + 2 * fake_timing.rescan;
-	while (now_us() < end_us)
-		assert_true(sd_event_run(f.event, 10000) >= 0);
+	RUN_FOR(&f, 2 * fake_timing.rescan);
 	assert_int_equal(f.fake.commands, LEAVE_COMMANDS + PREPARE_COMMANDS);
 	assert_int_equal(f.joins + f.offs, 0);
 	assert_int_equal(station_join(f.station, &f.credentials), 0);
@@ -425,9 +405,7 @@ static void test_prepare_without_supplicant(void **state) {
 			RUN_UNTIL(&f, f.fake.commands == PREPARE_COMMANDS);
 			fake_kill(&f.fake);
 		}
-		uint64_t end_us = now_us() + 2 * fake_timing.open;
-		while (now_us() < end_us)
-			assert_true(sd_event_run(f.event, 10000) >= 0);
+		RUN_FOR(&f, 2 * fake_timing.open);
 		assert_int_equal(f.offs, 0);
 		fake_restart(&f.fake);
 		f.fake.commands = 0;
