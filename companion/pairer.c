@@ -15,6 +15,10 @@
 #define DIAL_AGAIN_US (SECOND_US / 2)
 #define DIAL_AGAIN_ACCURACY_US 50000
 #define DIAL_AGAIN_UNTIL_US (6 * SECOND_US)
+/* A camera whose window is open advertises every 150 ms at least: it connects well within this unless something is in the way.
+ * Soon enough for the first attempt, of three seconds, to succeed when the kernel has ended the other connection, two later. */
+#define DIAL_ALONE_US (SECOND_US / 2)
+#define DIAL_ALONE_ACCURACY_US 20000
 
 struct pairer {
 	enum pairer_state state;
@@ -25,6 +29,7 @@ struct pairer {
 	struct link_peer peer;
 	struct radio_dial *dial;
 	sd_event_source *again; /* the next dial, after one that failed */
+	sd_event_source *alone; /* then `waits` */
 	uint64_t until_us;      /* then no more of them */
 	struct wire *wire;
 	char camera[CAMERA_ID_SIZE + 1];
@@ -43,6 +48,7 @@ static void pairer_drop(struct pairer *pairer) {
 	radio_dial_free(pairer->dial);
 	pairer->dial = NULL;
 	loop_timer_stop(pairer->again);
+	loop_timer_stop(pairer->alone);
 	wire_free(pairer->wire);
 	pairer->wire = NULL;
 	pairer->code = 0;
@@ -123,6 +129,15 @@ static int on_again(sd_event_source *source, uint64_t time_us, void *context) {
 	return 0;
 }
 
+static int on_alone(sd_event_source *source, uint64_t time_us, void *context) {
+	(void)source;
+	(void)time_us;
+	struct pairer *pairer = context;
+	if (pairer->state == PAIRER_DIALLING)
+		pairer->callbacks->waits(pairer->context);
+	return 0;
+}
+
 /* False when it is not to be tried again. */
 static bool pairer_dial_later(struct pairer *pairer) {
 	if (loop_now_us(pairer->event) + DIAL_AGAIN_US >= pairer->until_us)
@@ -170,6 +185,8 @@ int pairer_new(struct pairer **ret, sd_event *event, struct radio *radio, struct
 		.context = context,
 	};
 	int result = loop_timer_new(event, &pairer->again, DIAL_AGAIN_ACCURACY_US, on_again, pairer);
+	if (result >= 0)
+		result = loop_timer_new(event, &pairer->alone, DIAL_ALONE_ACCURACY_US, on_alone, pairer);
 	if (result < 0) {
 		pairer_free(pairer);
 		return result;
@@ -183,6 +200,7 @@ void pairer_free(struct pairer *pairer) {
 		return;
 	pairer_drop(pairer);
 	sd_event_source_disable_unref(pairer->again);
+	sd_event_source_disable_unref(pairer->alone);
 	free(pairer);
 }
 
@@ -194,6 +212,7 @@ int pairer_start(struct pairer *pairer, const char *camera, const struct link_pe
 	int result = pairer_dial(pairer);
 	if (result < 0)
 		return result;
+	loop_timer_start(pairer->alone, DIAL_ALONE_US);
 	snprintf(pairer->camera, sizeof(pairer->camera), "%s", camera);
 	snprintf(pairer->fingerprint, sizeof(pairer->fingerprint), "%s", fingerprint ? fingerprint : "");
 	pairer_enter(pairer, PAIRER_DIALLING);

@@ -29,6 +29,14 @@ static void on_pairer_changed(void *context) {
 	on_changed(parts);
 }
 
+static void on_pairer_waits(void *context) {
+	struct parts *parts = context;
+	if (session_state(parts->session) != SESSION_LIVE)
+		return;
+	log_line(LOG_LEVEL_INFO, "session", "ends for the pairing, whose camera does not connect beside it");
+	session_restart(parts->session, NULL);
+}
+
 static void on_paired(void *context, enum reason reason) {
 	struct parts *parts = context;
 	parts->pairing_reason = reason;
@@ -42,7 +50,11 @@ static void on_paired(void *context, enum reason reason) {
 	on_changed(parts);
 }
 
-static const struct pairer_callbacks pairer_handlers = { .changed = on_pairer_changed, .finished = on_paired };
+static const struct pairer_callbacks pairer_handlers = {
+	.changed = on_pairer_changed,
+	.waits = on_pairer_waits,
+	.finished = on_paired,
+};
 
 static void on_session_live(void *context) {
 	struct parts *parts = context;
