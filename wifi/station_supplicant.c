@@ -192,8 +192,8 @@ static enum wifi_verdict judge_status(void *context, const char *text, size_t le
 }
 
 /* wpa_supplicant says CONNECTED, then gives the interface its link, and only then lets the kernel pass data (IEEE 802.1X's
- * controlled port). The address is there by then: the first question for it went unheard in one of three joins, which costs a
- * second. wpa_supplicant does all this in one go: when it answers again, the port is open. */
+ * controlled port). The address is there by then: the first question for it often went unheard (5 of 12 joins in the lab), which
+ * costs a second. wpa_supplicant does all this in one go: when it answers again, the port is open. */
 static const struct wifi_step port_script[] = {
 	{ .text = "STATUS", .judge = judge_status },
 };

@@ -67,7 +67,7 @@ static enum http_read on_read(void *context, uint8_t *out, size_t capacity, size
 	if (!client->text) {
 		client->text = client_next_text(client);
 		if (client->missed)
-			return HTTP_READ_BROKEN; /* it comes back, and asks for what is */
+			return HTTP_READ_BROKEN; /* it comes back, and should list anew (openapi.yaml) */
 		if (!client->text)
 			return HTTP_READ_WAIT;
 		client->at = 0;

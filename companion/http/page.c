@@ -97,13 +97,13 @@ void page_answer(struct page *page, struct http_request *request, const char *pa
 	struct stat status;
 	errno = ENOENT;
 	int file = page->folder >= 0 && page_path_is_valid(path) ? page_open(page, path) : -1;
-	bool is_short = file < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM); /* it may well be there */
+	bool lacks_resources = file < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM); /* it may well be there */
 	if (file >= 0 && (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > (off_t)PAGE_FILE_LIMIT)) {
 		close(file);
 		file = -1;
 	}
 	if (file < 0)
-		http_reply_reason(request, is_short ? REASON_INTERNAL : REASON_PATH_UNKNOWN);
+		http_reply_reason(request, lacks_resources ? REASON_INTERNAL : REASON_PATH_UNKNOWN);
 	else
 		http_reply_file(request, type_of(path), file, (uint64_t)status.st_size);
 }

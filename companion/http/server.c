@@ -405,7 +405,7 @@ void http_reply_empty(struct http_request *request, unsigned status) {
 	http_reply_bytes(request, status, NULL, "", 0);
 }
 
-/* Not json_dumps: when its buffer cannot grow, that of jansson 2.14 leaves out what it was about to write, and goes on. */
+/* Not json_dumps: when its buffer cannot grow for an object's key, that of jansson 2.14 leaves the key out, and goes on. */
 char *http_json_text(json_t *json) {
 	size_t size = json ? json_dumpb(json, NULL, 0, JSON_COMPACT) : 0;
 	char *text = size > 0 ? malloc(size + 1) : NULL;

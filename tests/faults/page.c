@@ -276,7 +276,7 @@ static bool ask_from_elsewhere(void) {
 	return is_well(&answer, MHD_HTTP_FORBIDDEN);
 }
 
-/* The status now, and a recording that changes. Or the end of the stream: the page comes back then, and asks for all of it. */
+/* The status now, and a recording that changes. Or the end of the stream: whoever watches comes back then. */
 static bool watch_events(void) {
 	int file = client_send(AF_UNIX, "GET", "/api/events", "", "");
 	bool is_open = true;
@@ -361,10 +361,11 @@ static void end_page(void) {
 	remove_folder(page_folder);
 }
 
-static void check_all(void) {
+/* Now that nothing fails, and nothing excuses what is not well. */
+static void must_be_well(bool (*what)(void)) {
 	const char *failed = injection.failed;
-	injection.failed = NULL; /* nothing excuses what follows */
-	MUST(ask_all() && watch_video());
+	injection.failed = NULL;
+	MUST(what());
 	injection.failed = failed;
 }
 
@@ -379,7 +380,8 @@ static bool run_with_camera(bool (*scenario)(void)) {
 	(void)inject_pause();
 	MUST(api || serve());
 	COMES(is_live());
-	check_all();
+	must_be_well(ask_all);
+	must_be_well(watch_video);
 	stop_serving();
 	end_page();
 	return good;
@@ -427,10 +429,7 @@ static bool run_start(void) {
 	bool good = start_and_ask();
 	(void)inject_pause();
 	MUST(access(socket_path, F_OK) < 0); /* nothing of it is left */
-	const char *failed = injection.failed;
-	injection.failed = NULL; /* nothing excuses what follows */
-	MUST(start_and_ask());
-	injection.failed = failed;
+	must_be_well(start_and_ask);
 	end_page();
 	return good;
 }
