@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Length of the UTF-8 sequence at `at`, 0 when it is none (RFC 3629: shortest form, no surrogates, at most U+10FFFF). */
+/* Length of the UTF-8 sequence at `at`, 0 when it is none. */
 static size_t utf8_length(const unsigned char *at) {
 	static const struct {
 		unsigned char mask, lead;
@@ -28,15 +28,22 @@ static bool is_control(const unsigned char *at) {
 	return *at < 0x20 || *at == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
 }
 
-bool text_is_plain(const char *text, bool lines) {
+bool text_is_utf8(const char *text) {
 	const unsigned char *at = (const unsigned char *)text;
 	while (*at) {
-		if (is_control(at) && !(lines && (*at == '\n' || *at == '\t')))
-			return false;
 		size_t length = utf8_length(at);
 		if (length == 0)
 			return false;
 		at += length;
 	}
+	return true;
+}
+
+bool text_is_plain(const char *text, bool lines) {
+	if (!text_is_utf8(text))
+		return false;
+	for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+		if (is_control(at) && !(lines && (*at == '\n' || *at == '\t')))
+			return false;
 	return true;
 }

@@ -299,11 +299,13 @@ static void script_finished(void *context) {
 
 static void script_failed(void *context, const char *what) {
 	struct supplicant *s = context;
-	log_reason(LOG_LEVEL_WARNING, AREA, REASON_JOIN_REFUSED, "%s: wpa_supplicant refused %s", s->interface, what);
+	enum reason reason = s->state == STATION_ADDRESSING ? REASON_JOIN_LOST : REASON_JOIN_REFUSED;
+	log_reason(LOG_LEVEL_WARNING, AREA, reason, "%s: wpa_supplicant refused %s", s->interface, what);
 	switch (s->state) {
 	case STATION_CONFIGURING:
 	case STATION_JOINING:
-		enter_state(s, STATION_LEAVING, REASON_JOIN_REFUSED);
+	case STATION_ADDRESSING:
+		enter_state(s, STATION_LEAVING, reason);
 		break;
 	case STATION_LEAVING:
 		wifi_control_reset(s->control); /* once it is open again, the leave is tried once more */
@@ -311,9 +313,6 @@ static void script_failed(void *context, const char *what) {
 		break;
 	case STATION_OFF:
 		interface_down(s);
-		break;
-	case STATION_ADDRESSING:
-		enter_state(s, STATION_LEAVING, REASON_JOIN_LOST);
 		break;
 	case STATION_JOINED:
 		break;

@@ -106,6 +106,10 @@ static void events_schedule(struct events *events) {
 }
 
 static void events_refresh_status(struct events *events) {
+	if (!events->clients) { /* nobody has kept it true since the last one left */
+		free(events->status_text);
+		events->status_text = NULL;
+	}
 	char *text = event_text("status", events->status(events->context));
 	if (!text)
 		events_schedule(events); /* out of memory: tried again */

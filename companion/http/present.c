@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "slate/log.h"
 
 #define TEXT_LIMIT 260 /* a tag's note is the longest text */
@@ -11,9 +12,8 @@
 #define RSSI_UNKNOWN 127
 
 json_t *present_text(const char *text) {
-	json_t *json = json_string(text);
-	if (json)
-		return json;
+	if (text_is_utf8(text))
+		return json_string(text);
 	char shown[TEXT_LIMIT];
 	snprintf(shown, sizeof(shown), "%s", text);
 	for (char *at = shown; *at; at++)

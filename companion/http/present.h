@@ -15,5 +15,5 @@ json_t *present_recordings(const lanyard_Recording *list, size_t count, bool mor
 json_t *present_receipt(const lanyard_TagReceipt *receipt);
 /* REASON_OK with *ret; REASON_MESSAGE_MALFORMED for one that the camera has not signed: whoever keeps that keeps nothing. */
 enum reason present_slate_head(const lanyard_SlateHeadResponse *head, json_t **ret);
-/* Text that a peer chose: bytes that are not UTF-8 are shown as "?". */
+/* Text that a peer chose: when it is not UTF-8, what is not ASCII in it is shown as "?". */
 json_t *present_text(const char *text);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,18 @@ WRAP(enum MHD_Result, MHD_add_response_header, (struct MHD_Response * response, 
      (response, name, value), return MHD_NO)
 WRAP(enum MHD_Result, MHD_queue_response, (struct MHD_Connection * connection, unsigned status, struct MHD_Response *response),
      (connection, status, response), return MHD_NO)
+
+int __wrap_asprintf(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int __wrap_asprintf(char **ret, const char *format, ...) {
+	if (inject_fails("asprintf"))
+		return -1;
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vasprintf(ret, format, arguments);
+	va_end(arguments);
+	return length;
+}
 
 void *__real_malloc(size_t size);
 
@@ -110,13 +123,27 @@ static int client_send(int family, const char *method, const char *path, const c
 	return file;
 }
 
-/* Such an answer may be kept by a browser, or framed by another page. */
+/* Without one of these an answer may be kept by a browser, framed or read by another page, or taken for what it is not. */
 static void check_headers(void) {
-	static const char *const wanted[] = { "\r\nCache-Control: no-store\r\n",
-		                              "\r\nContent-Security-Policy: default-src 'none';", "\r\nX-Frame-Options: DENY\r\n",
-		                              "\r\nX-Content-Type-Options: nosniff\r\n" };
-	for (size_t i = 0; i < ELEMENTS(wanted); i++)
-		MUST(strstr(received, wanted[i]) != NULL);
+	static const char *const wanted[] = {
+		"Cache-Control: no-store",
+		"Content-Security-Policy: default-src 'none';",
+		"Cross-Origin-Opener-Policy: same-origin",
+		"Cross-Origin-Resource-Policy: same-origin",
+		"Permissions-Policy: geolocation=(self),",
+		"Referrer-Policy: no-referrer",
+		"X-Content-Type-Options: nosniff",
+		"X-Frame-Options: DENY",
+	};
+	for (size_t i = 0; i < ELEMENTS(wanted); i++) {
+		const char *at = strstr(received, wanted[i]);
+		MUST(at && at < strstr(received, "\r\n\r\n") && at[-1] == '\n');
+	}
+}
+
+static bool has_type(void) {
+	const char *at = strstr(received, "\r\nContent-Type: ");
+	return at && at < strstr(received, "\r\n\r\n");
 }
 
 /* What was received, taken apart. */
@@ -129,6 +156,7 @@ static struct answer answer_read(void) {
 	check_headers();
 	answer.body = end + 4;
 	answer.length = received_length - (size_t)(answer.body - received);
+	MUST(answer.length == 0 || has_type());
 	answer.whole = answer.status == MHD_HTTP_NO_CONTENT ||
 	               (length && length < end && strtoull(length + 18, NULL, 10) == answer.length);
 	return answer;
@@ -155,15 +183,16 @@ static json_t *parse(const struct answer *answer) {
 	return json;
 }
 
-/* It was done: `status`, whole. If not, it was closed, or refused for want of something, and a reason says so unless there was no
- * memory for one. */
+/* It came to `status`, whole. If not, it was closed, or refused for want of something. A refusal says why, unless there was no
+ * memory for that. */
 static bool is_well(const struct answer *answer, unsigned status) {
-	if (answer->status == status && answer->whole)
-		return true;
-	MUST(injection.failed != NULL);
+	MUST((answer->status == status && answer->whole) || injection.failed);
 	if (answer->status == 0 || !answer->whole)
 		return false;
-	MUST(answer->status >= 400);
+	if (answer->status < 400) {
+		MUST(answer->status == status);
+		return true;
+	}
 	if (answer->length == 0) {
 		MUST(answer->status == MHD_HTTP_INTERNAL_SERVER_ERROR);
 		return false;
@@ -171,7 +200,7 @@ static bool is_well(const struct answer *answer, unsigned status) {
 	json_t *json = parse(answer);
 	MUST(json_string_length(json_object_get(json, "reason")) > 0 && json_string_length(json_object_get(json, "message")) > 0);
 	json_decref(json);
-	return false;
+	return answer->status == status;
 }
 
 /* --- what the page asks --- */
@@ -235,6 +264,9 @@ static bool ask_status(void) {
 	return true;
 }
 
+static const char note[] = "Zo\xc3\xab";
+
+/* After ask_tag. */
 static bool ask_recordings(void) {
 	struct answer answer = ask("GET", "/api/recordings?limit=100", "", "");
 	if (!is_well(&answer, MHD_HTTP_OK))
@@ -243,6 +275,9 @@ static bool ask_recordings(void) {
 	MUST(json_array_size(list) == FAKE_RECORDINGS && json_is_false(json_object_get(json, "more")));
 	for (size_t i = 0; i < FAKE_RECORDINGS; i++)
 		MUST(json_object_size(json_array_get(list, i)) == 9);
+	const json_t *tag = json_object_get(json_array_get(list, 0), "tag");
+	const char *kept = json_string_value(json_object_get(tag, "note"));
+	MUST(kept && (strcmp(kept, note) == 0 || (!*kept && injection.failed)));
 	json_decref(json);
 	return true;
 }
@@ -258,9 +293,10 @@ static bool ask_thumbnail(void) {
 }
 
 static bool ask_tag(void) {
-	char path[100];
+	char path[100], body[30];
 	snprintf(path, sizeof(path), "/api/recordings/%s/tag", first_recording);
-	struct answer answer = ask("PUT", path, "", "{\"note\": \"a note\"}");
+	snprintf(body, sizeof(body), "{\"note\": \"%s\"}", note);
+	struct answer answer = ask("PUT", path, "", body);
 	return is_well(&answer, MHD_HTTP_OK);
 }
 
@@ -282,6 +318,8 @@ static bool watch_events(void) {
 	bool is_open = true;
 	COMES(!(is_open = client_read(file)) || strstr(received, "event: status\ndata: {"));
 	if (is_open) {
+		check_headers();
+		MUST(has_type());
 		lanyard_Recording changed = { .size = 1 };
 		strcpy(changed.id, first_recording);
 		api_recording_changed(api, &changed);
@@ -295,9 +333,9 @@ static bool watch_events(void) {
 static bool ask_all(void) {
 	bool good = ask_page();
 	good &= ask_status();
-	good &= ask_recordings();
 	good &= ask_thumbnail();
 	good &= ask_tag();
+	good &= ask_recordings();
 	good &= ask_openapi();
 	good &= ask_from_elsewhere();
 	good &= watch_events();

@@ -4,7 +4,8 @@
 //   node dev-server.mjs [--port 8621] [--dist DIR] [--paired] [--media FILE]
 //
 // Prints the address with its token. Controls, for tests, as POST without a token to /dev/...: press {"buttons": true}, confirm, reject, drop,
-// back, status {...} (merged into the status), refuse {"METHOD /path": {"status", "reason", "message"}}, recording {...}, log.
+// back, status {...} (merged into the status), refuse {"METHOD /path": {"status", "reason", "message"}}, recording {...}, miss {...} (a recording
+// that nobody is told of, as every stream breaks before), log.
 import { execFileSync } from "node:child_process";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
@@ -100,6 +101,7 @@ export function startDevServer(options = {}) {
 		recording: (body) => { const found = recordings.find((item) => item.id === body.id); if (found) Object.assign(found, body); else addRecording(body); tell("recording", found ?? recordings[0]); },
 		drop: () => { silent = true; for (const client of clients) client.destroy(); },
 		back: () => { silent = false; },
+		miss: (body) => { for (const client of clients) client.destroy(); clients.clear(); dev.recording(body); },
 		log: () => undefined,
 	};
 

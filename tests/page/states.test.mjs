@@ -475,6 +475,13 @@ describe("the page", { concurrency: 2 }, () => {
 		await saysNowhere(page, "Connected");
 	}));
 
+	test("what a broken stream did not tell is read when it is back", (context) => visit(context, WIDTHS.desk, paired, async ({ page, server }) => {
+		await page.locator("a.recording").first().waitFor();
+		await server.control("miss", { started_us: Date.now() * 1000, tag: { category: "Witness statement", case_number: "K-4799-25", note: "", latitude: null, longitude: null, revision: 1 } });
+		await page.locator("a.recording").filter({ hasText: "K-4799-25" }).waitFor();
+		await strip(page).getByText("Connected", { exact: true }).waitFor();
+	}));
+
 	test("only what is watched crosses the radio", (context) => visit(context, WIDTHS.desk, paired, async ({ page }) => {
 		let bytes = 0;
 		page.on("response", async (response) => {

@@ -92,6 +92,8 @@ function noteProblem(error: unknown): Problem {
 // ---- the link
 
 let stream: EventSource | null = null;
+/** A stream was open before: what it would have said since is not known. */
+let wasOpen = false;
 let heardAt = 0;
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
 let probing: Promise<void> | null = null;
@@ -127,7 +129,12 @@ function listen(): void {
 	stream?.close();
 	const source = new EventSource("/api/events");
 	stream = source;
-	source.addEventListener("open", () => void probe());
+	source.addEventListener("open", () => {
+		void probe();
+		if (wasOpen)
+			void loadNewest();
+		wasOpen = true;
+	});
 	source.addEventListener("status", (event) => {
 		const value = decode(event.data);
 		if (value !== undefined)

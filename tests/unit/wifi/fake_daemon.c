@@ -207,7 +207,9 @@ static int readable(sd_event_source *source, int descriptor, uint32_t events, vo
 	const char *answer = "";
 	if (carried_out)
 		answer = fake->kind == FAKE_HOSTAPD ? hostapd_answer(fake, command) : supplicant_answer(fake, command);
-	if (number == fake->fault_at)
+	if (fake->said_for_status && strcmp(command, "STATUS") == 0)
+		fake_say(fake, fake->said_for_status);
+	else if (number == fake->fault_at)
 		faulty_answer(fake, &from, from_length, answer);
 	else
 		reply(fake, &from, from_length, answer, strlen(answer));

@@ -52,10 +52,11 @@ struct fake_daemon {
 	unsigned selects;
 
 	/* What it knows. */
-	bool mac_random;    /* wpa_supplicant: mac_addr 1 */
-	bool enabled;       /* hostapd: beaconing; wpa_supplicant: has a network */
-	bool never_enables; /* hostapd: ENABLE answers OK and nothing follows */
-	bool loses_again;   /* wpa_supplicant: what it had connected to is gone when it is asked */
+	bool mac_random;             /* wpa_supplicant: mac_addr 1 */
+	bool enabled;                /* hostapd: beaconing; wpa_supplicant: has a network */
+	bool never_enables;          /* hostapd: ENABLE answers OK and nothing follows */
+	bool loses_again;            /* wpa_supplicant: what it had connected to is gone when it is asked */
+	const char *said_for_status; /* wpa_supplicant: an event in place of the answer to STATUS; NULL: it answers */
 	char psk[128], ssid[128], bssid[64], channel[16], stations[8];
 	unsigned pmksa_flushes;
 	char last[256];

@@ -215,24 +215,41 @@ static void test_lost_at_once(void **state) {
 	fixture_stop(&f);
 }
 
+static const struct {
+	const char *line;
+	enum reason reason;
+} losses[] = {
+	{ "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:00:01 reason=3", REASON_JOIN_LOST },
+	{ "<2>CTRL-EVENT-TERMINATING ", REASON_WIFI_GONE },
+};
+
 static void test_lost(void **state) {
 	(void)state;
-	static const struct {
-		const char *line;
-		enum reason reason;
-	} rows[] = {
-		{ "<3>CTRL-EVENT-DISCONNECTED bssid=02:00:00:00:00:01 reason=3", REASON_JOIN_LOST },
-		{ "<2>CTRL-EVENT-TERMINATING ", REASON_WIFI_GONE },
-	};
-	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < ELEMENTS(losses); i++) {
 		struct fixture f;
 		fixture_start(&f, true);
 		assert_int_equal(station_join(f.station, &f.credentials), 0);
 		RUN_UNTIL(&f, f.joins == 1);
-		fake_say(&f.fake, rows[i].line);
+		fake_say(&f.fake, losses[i].line);
 		RUN_UNTIL(&f, f.offs == 1);
-		assert_int_equal(f.reason, rows[i].reason);
+		assert_int_equal(f.reason, losses[i].reason);
 		assert_true(clean(&f));
+		fixture_stop(&f);
+	}
+}
+
+/* Connected, and lost before wpa_supplicant has answered how it is. */
+static void test_lost_before_the_answer(void **state) {
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(losses); i++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		f.fake.said_for_status = losses[i].line;
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.offs == 1);
+		assert_int_equal(f.reason, losses[i].reason);
+		assert_int_equal(f.joins, 0);
+		RUN_UNTIL(&f, clean(&f));
 		fixture_stop(&f);
 	}
 }
@@ -561,6 +578,7 @@ int main(void) {
 		cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_lost_at_once),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_before_the_answer),
 		cmocka_unit_test(test_killed_while_joined),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_every_fault_while_joining),
