@@ -330,7 +330,7 @@ enum cli_exit cli_camera_unmute(const struct cli_call *call) {
 	return mute(call, 0);
 }
 
-enum cli_exit cli_slate_head(const struct cli_call *call) {
+enum cli_exit camera_slate_head(const struct cli_call *call, char out[SLATE_HEAD_TEXT]) {
 	struct camera camera = { 0 };
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *reply = NULL;
@@ -345,10 +345,8 @@ enum cli_exit cli_slate_head(const struct cli_call *call) {
 			result = output_failure("not-found", "Slate is off on this camera: see [slate] in cam-radiod(8)");
 		else if (called < 0)
 			result = camera_explain(&camera, &error, called);
-		else if (call->json)
-			output_json(json_pack("{s:s}", "head", head));
 		else
-			puts(head);
+			snprintf(out, SLATE_HEAD_TEXT, "%s", head);
 	}
 	sd_bus_message_unref(reply);
 	sd_bus_error_free(&error);

@@ -6,6 +6,7 @@
 #include "cli/nfc.h"
 #include "cli/signal.h"
 #include "cli/slate.h"
+#include "cli/slate_log.h"
 
 #define INSTANCE \
 	{ "instance", "NAME", "which camera daemon, when several run here" }
@@ -297,14 +298,27 @@ const struct cli_command cli_commands[] = {
 	  .options = { INSTANCE },
 	  .run = cli_slate_head },
 	{ .group = "slate",
+	  .name = "export",
+	  .operands = "FOLDER",
+	  .summary = "this camera's logs with the signed head, for whoever uploads them (root only)",
+	  .details = "A new folder with \"slate\" as far as \"head\" is signed for it, and \"slate.old\" if there is one. Exit "
+	             "status 1,\n"
+	             "and everything written all the same, when a log is damaged.",
+	  .options = { INSTANCE, { "state", "FOLDER", "cam-radiod's state (default /var/lib/lanyard/cam-radiod)" } },
+	  .operands_least = 1,
+	  .operands_most = 1,
+	  .run = cli_slate_export },
+	{ .group = "slate",
 	  .name = "verify",
-	  .operands = "LOG",
+	  .operands = "LOG...",
 	  .summary = "checks a log of sightings: its chain, and a signed head",
-	  .details = "Exit status 1 when anything was changed. Without a head it is not seen when the end was cut off.",
+	  .details = "Exit status 1 when anything was changed. Without a head it is not seen when the end was cut off. Several "
+	             "logs of\n"
+	             "a camera, the oldest first: each must follow the one before it, and the head is of the last.",
 	  .options = { { "head", "FILE", "what \"head\" has printed earlier" },
 	               { "key", "HEX", "the camera's public key; without it the head's own is believed" } },
 	  .operands_least = 1,
-	  .operands_most = 1,
+	  .operands_most = 8,
 	  .run = cli_slate_verify },
 	{ .group = "slate",
 	  .name = "resolve",

@@ -13,107 +13,11 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/slate_log.h"
 #include "cli/slate_page.h"
 #include "crypto/crypto.h"
 #include "slate/book.h"
 #include "slate/resolve.h"
-
-/* Larger than any log that a camera writes (slate/book.h). */
-#define LOG_LIMIT (SLATE_HEADER_SIZE + (size_t)(SLATE_BOOK_ENTRIES + SLATE_BATCH) * SLATE_ENTRY_SIZE)
-
-/* A whole file; free *ret. CLI_FAILED after a message, and *ret is untouched. */
-static enum cli_exit read_whole(const char *path, size_t limit, uint8_t **ret, size_t *ret_length) {
-	uint8_t *bytes = malloc(limit + 1);
-	if (!bytes)
-		return output_reason(REASON_INTERNAL);
-	int r = file_read(AT_FDCWD, path, bytes, limit, ret_length);
-	if (r < 0) {
-		free(bytes);
-		return output_failure(r == -ENOENT ? "not-found" : "internal", "%s: %s", path,
-		                      r == -EFBIG ? "longer than any file of this kind" : strerror(-r));
-	}
-	bytes[*ret_length] = '\0';
-	*ret = bytes;
-	return CLI_DONE;
-}
-
-/* --- verify --- */
-
-static enum cli_exit read_head(const struct cli_call *call, struct slate_head *ret, bool *ret_given) {
-	const char *path = cli_value(call, "head"), *key = cli_value(call, "key");
-	uint8_t expected[ED25519_PUBLIC_SIZE], *bytes = NULL;
-	size_t length = 0;
-	*ret_given = path;
-	if (key && (!path || hex_decode(expected, sizeof(expected), key) < 0)) {
-		output_error("--key is 64 hexadecimal digits, and goes with --head");
-		return CLI_USAGE;
-	}
-	if (!path)
-		return CLI_DONE;
-	enum cli_exit result = read_whole(path, SLATE_HEAD_TEXT, &bytes, &length);
-	if (!bytes)
-		return result;
-	int r = strlen((char *)bytes) == length ? slate_head_parse((char *)bytes, ret) : -EINVAL;
-	free(bytes);
-	if (r < 0)
-		return output_failure("message-malformed", "%s is no head of a log, as \"lanyard slate head\" prints it", path);
-	if (key && memcmp(expected, ret->public_key, sizeof(expected)) != 0)
-		return output_failure("key-invalid", "%s was signed with another key than this camera's", path);
-	return CLI_DONE;
-}
-
-static const char *explain(enum slate_verdict verdict) {
-	switch (verdict) {
-	case SLATE_SOUND:
-		return "nothing was changed";
-	case SLATE_BROKEN:
-		return "the chain of hashes breaks: something was changed from there on";
-	case SLATE_OTHER:
-		return "the head belongs to another log";
-	case SLATE_CUT:
-		return "entries that the head tells of are missing at the end";
-	case SLATE_REWRITTEN:
-		return "the entries are others than those that the head was signed for";
-	case SLATE_UNSIGNED:
-		return "the head's signature is wrong";
-	}
-	return "";
-}
-
-enum cli_exit cli_slate_verify(const struct cli_call *call) {
-	const char *path = call->operands[0];
-	struct slate_head head;
-	struct slate_reader reader;
-	bool has_head;
-	uint8_t *bytes = NULL;
-	size_t length = 0;
-	if (crypto_start() < 0)
-		return output_reason(REASON_INTERNAL);
-	enum cli_exit result = read_head(call, &head, &has_head);
-	if (result == CLI_DONE)
-		result = read_whole(path, LOG_LIMIT, &bytes, &length);
-	if (!bytes)
-		return result;
-	enum slate_verdict verdict = SLATE_BROKEN;
-	uint64_t entries = 0;
-	if (slate_verify(bytes, length, has_head ? &head : NULL, &verdict, &entries) < 0) {
-		free(bytes);
-		return output_failure("record-corrupt", "%s is no log of sightings", path);
-	}
-	(void)slate_reader_start(&reader, bytes, length);
-	if (call->json)
-		output_json(json_pack("{s:s, s:s, s:I, s:b}", "verdict", slate_verdict_name(verdict), "serial",
-		                      reader.header.serial, "entries", (json_int_t)entries, "head", has_head));
-	else if (verdict == SLATE_SOUND)
-		printf("%s: log of %s, %" PRIu64 " entries, %s%s\n", path, reader.header.serial, entries, explain(verdict),
-		       has_head ? "" : " (without a head it is not seen when the end was cut off)");
-	free(bytes);
-	if (verdict == SLATE_SOUND)
-		return CLI_DONE;
-	return call->json
-	               ? CLI_FAILED
-	               : output_failure("record-corrupt", "%s: after %" PRIu64 " entries: %s", path, entries, explain(verdict));
-}
 
 /* --- resolve --- */
 
@@ -227,14 +131,13 @@ static enum cli_exit add_log(struct resolve *resolve, const char *path) {
 	uint8_t *bytes = NULL;
 	size_t length = 0;
 	struct slate_reader reader;
-	enum slate_verdict verdict = SLATE_SOUND;
-	uint64_t entries = 0;
-	enum cli_exit result = read_whole(path, LOG_LIMIT, &bytes, &length);
+	struct slate_proof proof;
+	enum cli_exit result = slate_log_read(path, &bytes, &length);
 	if (!bytes)
 		return result;
 	int r = resolve_add(resolve, bytes, length);
-	if (r == 0 && slate_verify(bytes, length, NULL, &verdict, &entries) == 0 && verdict != SLATE_SOUND)
-		output_error("%s is damaged: only its first %" PRIu64 " entries count", path, entries);
+	if (r == 0 && slate_verify(bytes, length, NULL, NULL, &proof) == 0 && proof.verdict != SLATE_SOUND)
+		output_error("%s is damaged: only its first %" PRIu64 " entries count", path, proof.entries);
 	if (r == -EBADMSG)
 		result = output_failure("record-corrupt", "%s is no log of sightings", path);
 	else if (r == -ENOKEY && slate_reader_start(&reader, bytes, length) == 0)

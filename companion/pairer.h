@@ -25,8 +25,8 @@ struct pairer_callbacks {
 	void (*changed)(void *context);
 	/* The camera is heard and does not connect: whoever holds a connection to it should let go. Two controllers have one
 	 * between them at most (Bluetooth Core 5.0, Vol 6, Part B, 1.1), and a camera that begins another epoch has another
-	 * address, by which nobody knows that it is the same. Called for any camera that has not connected within half a second, so
-	 * also for another one that is slow. The pairing goes on. */
+	 * address, by which nobody knows that it is the same. Called for any camera that has not connected within half a second,
+	 * so also for another one that is slow. The pairing goes on. */
 	void (*waits)(void *context);
 	/* REASON_OK: paired, the keyring holds the new record. Otherwise the old pairing is untouched. The state is IDLE again.
 	 * Not called after pairer_cancel. */

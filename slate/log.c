@@ -224,8 +224,8 @@ int slate_head_parse(const char *text, struct slate_head *ret) {
 	return 0;
 }
 
-int slate_verify(const void *bytes, size_t length, const struct slate_head *head, enum slate_verdict *ret,
-                 uint64_t *ret_entries) {
+int slate_verify(const void *bytes, size_t length, const uint8_t *previous, const struct slate_head *head,
+                 struct slate_proof *ret) {
 	struct slate_reader reader;
 	struct slate_entry entry;
 	bool at_head = false;
@@ -236,19 +236,20 @@ int slate_verify(const void *bytes, size_t length, const struct slate_head *head
 		if (head && reader.entries == head->entries)
 			at_head = memcmp(reader.chain, head->chain, SHA256_SIZE) == 0;
 	} while (slate_reader_next(&reader, &entry));
-	if (ret_entries)
-		*ret_entries = reader.entries;
-	*ret = SLATE_SOUND;
+	*ret = (struct slate_proof){ .verdict = SLATE_SOUND, .entries = reader.entries, .header = reader.header };
+	memcpy(ret->chain, reader.chain, SHA256_SIZE);
 	if (head && !slate_head_is_signed(head))
-		*ret = SLATE_UNSIGNED;
+		ret->verdict = SLATE_UNSIGNED;
 	else if (head && memcmp(head->log_id, reader.header.log_id, SLATE_ID_SIZE) != 0)
-		*ret = SLATE_OTHER;
+		ret->verdict = SLATE_OTHER;
+	else if (previous && memcmp(previous, reader.header.previous, SHA256_SIZE) != 0)
+		ret->verdict = SLATE_APART;
 	else if (!slate_reader_is_whole(&reader))
-		*ret = SLATE_BROKEN;
+		ret->verdict = SLATE_BROKEN;
 	else if (head && head->entries > reader.entries)
-		*ret = SLATE_CUT;
+		ret->verdict = SLATE_CUT;
 	else if (head && !at_head)
-		*ret = SLATE_REWRITTEN;
+		ret->verdict = SLATE_REWRITTEN;
 	return 0;
 }
 
@@ -260,6 +261,8 @@ const char *slate_verdict_name(enum slate_verdict verdict) {
 		return "broken";
 	case SLATE_OTHER:
 		return "other-log";
+	case SLATE_APART:
+		return "apart";
 	case SLATE_CUT:
 		return "cut";
 	case SLATE_REWRITTEN:

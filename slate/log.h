@@ -91,10 +91,19 @@ enum slate_verdict {
 	SLATE_SOUND,
 	SLATE_BROKEN,    /* the chain breaks: something was changed */
 	SLATE_OTHER,     /* the head is another log's */
+	SLATE_APART,     /* it is not the one that follows the log before it */
 	SLATE_CUT,       /* fewer entries than the head tells of */
 	SLATE_REWRITTEN, /* as many, but others */
 	SLATE_UNSIGNED,  /* the head's signature is wrong */
 };
-/* Checks a whole log; head may be NULL. ret_entries: intact ones from the beginning; may be NULL. -EBADMSG: no log at all. */
-int slate_verify(const void *bytes, size_t length, const struct slate_head *head, enum slate_verdict *ret, uint64_t *ret_entries);
+struct slate_proof {
+	enum slate_verdict verdict;
+	uint64_t entries;           /* intact ones from the beginning */
+	uint8_t chain[SHA256_SIZE]; /* after them: what the next log begins with */
+	struct slate_header header;
+};
+/* Checks a whole log. previous: `chain` of the log before it, or NULL when that is not to be checked; head may be NULL. 0, or
+ * -EBADMSG: no log at all. */
+int slate_verify(const void *bytes, size_t length, const uint8_t *previous, const struct slate_head *head,
+                 struct slate_proof *ret);
 const char *slate_verdict_name(enum slate_verdict verdict);

@@ -29,8 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct camera_key keys[2] = { { .serial = "CAM-1" }, { .serial = "CAM-2", .key = { 1 } } };
 	struct resolve *resolve;
 	struct slate_head head;
-	enum slate_verdict verdict;
-	uint64_t entries = 0;
+	struct slate_proof proof;
 	if (size < 1 || size > INPUT_LIMIT || crypto_start() < 0)
 		return 0;
 	memcpy(bytes, data + 1, size - 1);
@@ -38,11 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	text[size - 1] = '\0';
 	if (data[0] & 1)
 		mend(bytes, size - 1);
-	if (slate_verify(bytes, size - 1, NULL, &verdict, &entries) == 0 && entries > size / SLATE_ENTRY_SIZE)
+	if (slate_verify(bytes, size - 1, NULL, NULL, &proof) == 0 && proof.entries > size / SLATE_ENTRY_SIZE)
 		__builtin_trap();
 	/* Nobody without the key has signed it. */
 	if (slate_head_parse(text, &head) == 0 && slate_head_is_signed(&head) &&
-	    slate_verify(bytes, size - 1, &head, &verdict, NULL) == 0 && verdict == SLATE_SOUND)
+	    slate_verify(bytes, size - 1, NULL, &head, &proof) == 0 && proof.verdict == SLATE_SOUND)
 		__builtin_trap();
 	if (resolve_new(&resolve, keys, 2) == 0) {
 		(void)resolve_add(resolve, bytes, size - 1);

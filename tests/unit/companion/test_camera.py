@@ -36,7 +36,8 @@ class RealCamera:
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return os.path.join(cls.made.name, "state")
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=""):
+        """settings: more of cam-radiod's configuration."""
         self.folder = folder
         self.link = os.path.join(folder, "link")
         self.buttons = os.path.join(folder, "buttons")
@@ -50,7 +51,7 @@ class RealCamera:
             file.write(self.RECORDER)
         with open(os.path.join(folder, "radio.conf"), "w") as file:
             file.write("[camera]\nserial = TEST-0042\nmodel = Test camera\n[policy]\nrecord_stop = yes\n"
-                       f"[test]\nlink_socket = {self.link}\nbuttons = {self.buttons}\n")
+                       f"[test]\nlink_socket = {self.link}\nbuttons = {self.buttons}\n{settings}")
         self.recorder = self.radio = None
         self.start()
 

@@ -41,9 +41,11 @@ static struct slate_head head_at(const struct image *image, uint64_t entries) {
 }
 
 static enum slate_verdict verdict(const uint8_t *bytes, size_t length, const struct slate_head *head, uint64_t *entries) {
-	enum slate_verdict ret = SLATE_SOUND;
-	assert_int_equal(slate_verify(bytes, length, head, &ret, entries), 0);
-	return ret;
+	struct slate_proof proof;
+	assert_int_equal(slate_verify(bytes, length, NULL, head, &proof), 0);
+	if (entries)
+		*entries = proof.entries;
+	return proof.verdict;
 }
 
 static void test_read_back(void **state) {
@@ -120,12 +122,12 @@ static void test_every_bit(void **state) {
 	assert_int_equal(entries, ENTRIES);
 	assert_int_equal(verdict(image.bytes, LENGTH, &head, NULL), SLATE_SOUND);
 	for (size_t bit = 8 * 8; bit < 8 * (size_t)LENGTH; bit++) {
-		enum slate_verdict without = SLATE_BROKEN, with = SLATE_BROKEN;
+		struct slate_proof without = { .verdict = SLATE_BROKEN }, with = { .verdict = SLATE_BROKEN };
 		image.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		/* A serial that became no text is no log at all. */
-		if (slate_verify(image.bytes, LENGTH, NULL, &without, NULL) == 0)
-			assert_int_equal(slate_verify(image.bytes, LENGTH, &head, &with, NULL), 0);
-		if (without == SLATE_SOUND || with == SLATE_SOUND)
+		if (slate_verify(image.bytes, LENGTH, NULL, NULL, &without) == 0)
+			assert_int_equal(slate_verify(image.bytes, LENGTH, NULL, &head, &with), 0);
+		if (without.verdict == SLATE_SOUND || with.verdict == SLATE_SOUND)
 			fail_msg("bit %zu can be changed", bit);
 		image.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
@@ -175,6 +177,29 @@ static void test_edits(void **state) {
 	assert_int_equal(verdict(image.bytes, LENGTH, &head, NULL), SLATE_UNSIGNED);
 }
 
+/* A log begins with the last hash of the one before it. */
+static void test_follows(void **state) {
+	(void)state;
+	struct image image;
+	struct slate_proof before, proof;
+	make(&image);
+	assert_int_equal(slate_verify(image.bytes, LENGTH, NULL, NULL, &before), 0);
+	assert_memory_equal(before.chain, image.chain[ENTRIES], SHA256_SIZE);
+	assert_string_equal(before.header.serial, "CAM-0001");
+	uint8_t next[SLATE_HEADER_SIZE];
+	struct slate_header header = before.header;
+	memcpy(header.previous, before.chain, SHA256_SIZE);
+	slate_header_encode(&header, next);
+	assert_int_equal(slate_verify(next, sizeof(next), before.chain, NULL, &proof), 0);
+	assert_int_equal(proof.verdict, SLATE_SOUND);
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		before.chain[i] ^= 1;
+		assert_int_equal(slate_verify(next, sizeof(next), before.chain, NULL, &proof), 0);
+		assert_int_equal(proof.verdict, SLATE_APART);
+		before.chain[i] ^= 1;
+	}
+}
+
 static void test_kind_unknown(void **state) {
 	(void)state;
 	struct image image;
@@ -185,7 +210,7 @@ static void test_kind_unknown(void **state) {
 	memcpy(chain, image.chain[0], sizeof(chain));
 	sha256_two(chain, sizeof(chain), entry, SLATE_BODY_SIZE, entry + SLATE_BODY_SIZE);
 	assert_int_equal(verdict(image.bytes, SLATE_HEADER_SIZE + SLATE_ENTRY_SIZE, NULL, NULL), SLATE_BROKEN);
-	assert_int_equal(slate_verify(image.bytes, SLATE_HEADER_SIZE - 1, NULL, &(enum slate_verdict){ 0 }, NULL), -EBADMSG);
+	assert_int_equal(slate_verify(image.bytes, SLATE_HEADER_SIZE - 1, NULL, NULL, &(struct slate_proof){ 0 }), -EBADMSG);
 }
 
 static void test_head_text(void **state) {
@@ -214,8 +239,9 @@ static void test_head_text(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_back), cmocka_unit_test(test_independent),  cmocka_unit_test(test_every_bit),
-		cmocka_unit_test(test_edits),     cmocka_unit_test(test_kind_unknown), cmocka_unit_test(test_head_text),
+		cmocka_unit_test(test_read_back), cmocka_unit_test(test_independent), cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_edits),     cmocka_unit_test(test_follows),     cmocka_unit_test(test_kind_unknown),
+		cmocka_unit_test(test_head_text),
 	};
 	return crypto_start() == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
