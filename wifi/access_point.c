@@ -78,9 +78,10 @@ static int write_channel(void *context, char *out, size_t capacity) {
 	return snprintf(out, capacity, "SET channel %u", wifi_frequency_channel(ap->credentials.frequency_mhz));
 }
 
-static int write_hidden(void *context, char *out, size_t capacity) {
+/* Hidden is what was prepared. */
+static int write_visible(void *context, char *out, size_t capacity) {
 	const struct access_point *ap = context;
-	return snprintf(out, capacity, "SET ignore_broadcast_ssid %d", ap->credentials.hidden ? 1 : 0);
+	return ap->credentials.hidden ? 0 : snprintf(out, capacity, "SET ignore_broadcast_ssid 0");
 }
 
 static int write_random_ssid(void *context, char *out, size_t capacity) {
@@ -134,20 +135,21 @@ static const struct wifi_step prepare_script[] = {
 	{ .text = "SET ieee80211w 2" },
 	{ .text = "SET ap_max_inactivity 15" }, /* seconds; a companion that vanished frees its place */
 	{ .text = "SET ap_isolate 1" },
+	{ .text = "SET ignore_broadcast_ssid 1" },
+	{ .text = OPEN_SLOTS },
 };
 
 /* The BSSID is set by hostapd itself when it initializes the driver in ENABLE, so that we need no privilege for it. */
 static const struct wifi_step start_script[] = {
 	{ .text = "DISABLE", .judge = wifi_judge_anything }, /* somebody may have enabled it by hand */
 	{ .text = "SET start_disabled 0" },
-	{ .text = OPEN_SLOTS },
-	{ .write = write_hidden },
+	{ .write = write_visible },
 	{ .write = write_hw_mode },
 	{ .write = write_channel },
 	{ .write = write_bssid },
 	{ .write = write_ssid },
 	{ .write = write_psk },
-	{ .text = "ENABLE" },
+	{ .text = "ENABLE", .in_turn = true },        /* no network that lacks a setting is seen for a moment */
 	{ .text = "STATUS", .judge = judge_enabled }, /* or the event AP-ENABLED, where the driver takes its time */
 };
 

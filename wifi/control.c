@@ -43,10 +43,9 @@ struct wifi_control {
 	sd_event_source *folder; /* of the socket, watched for a new one; NULL while there is none */
 	bool closely;
 
-	struct command queue[WIFI_QUEUE_LIMIT]; /* [0] is under way when `sent` */
-	size_t queued;
-	bool sent;
-	sd_event_source *deadline; /* of queue[0], while it is `sent` */
+	struct command queue[WIFI_QUEUE_LIMIT]; /* the first `sent` are under way */
+	size_t queued, sent;
+	sd_event_source *deadline; /* of queue[0], while it is under way */
 
 	/* A callback may free the control client while one of our functions is still running above it. */
 	unsigned references;
@@ -150,8 +149,7 @@ static void control_watch_folder(struct wifi_control *control) {
 static void control_drop_commands(struct wifi_control *control) {
 	loop_timer_stop(control->deadline);
 	wipe(control->queue, sizeof(control->queue));
-	control->queued = 0;
-	control->sent = false;
+	control->queued = control->sent = 0;
 }
 
 static void control_close_sockets(struct wifi_control *control) {
@@ -279,15 +277,19 @@ static int control_events_readable(sd_event_source *source, int descriptor, uint
 	return 0;
 }
 
-/* Sends queue[0]. Its text is wiped at once: it may hold a key. */
-static int control_send_next(struct wifi_control *control) {
-	struct command *command = &control->queue[0];
-	int r = send_text(control->commands, command->text, command->length);
-	wipe(command->text, sizeof(command->text));
-	if (r < 0)
-		return r;
-	control->sent = true;
-	loop_timer_start(control->deadline, control->environment->timing->command);
+/* Sends what may go. A text is wiped at once: it may hold a key. */
+static int control_send_queued(struct wifi_control *control) {
+	while (control->sent < control->queued && control->sent < WIFI_AHEAD) {
+		struct command *command = &control->queue[control->sent];
+		int r = send_text(control->commands, command->text, command->length);
+		if (r == -EAGAIN && control->sent > 0)
+			break; /* its socket is full: when it has taken one */
+		wipe(command->text, sizeof(command->text));
+		if (r < 0)
+			return r;
+		if (control->sent++ == 0)
+			loop_timer_start(control->deadline, control->environment->timing->command);
+	}
 	return 0;
 }
 
@@ -311,15 +313,18 @@ static int control_commands_readable(sd_event_source *source, int descriptor, ui
 	control->references++;
 	if (length < 0) {
 		control_fail(control, strerror((int)-length));
-	} else if (length > 0 && control->sent) {
+	} else if (length > 0 && control->sent > 0) {
 		wifi_control_reply reply = control->queue[0].reply;
 		void *context = control->queue[0].context;
-		loop_timer_stop(control->deadline);
-		control->sent = false;
+		control->sent--;
 		control->queued--;
 		memmove(&control->queue[0], &control->queue[1], control->queued * sizeof(control->queue[0]));
 		wipe(&control->queue[control->queued], sizeof(control->queue[0]));
-		if (control->queued > 0 && control_send_next(control) < 0)
+		if (control->sent > 0)
+			loop_timer_start(control->deadline, control->environment->timing->command);
+		else
+			loop_timer_stop(control->deadline);
+		if (control_send_queued(control) < 0)
 			control_fail(control, "the daemon is gone");
 		else if (reply)
 			reply(context, text, (size_t)length);
@@ -342,10 +347,7 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 	command->length = length;
 	command->reply = reply;
 	command->context = context;
-	if (control->queued > 1)
-		return 0;
-	int r = control_send_next(control);
-	if (r == 0)
+	if (control_send_queued(control) == 0)
 		return 0;
 	/* The daemon died a moment ago. Say so from the event loop, where the caller expects it, by letting the ping fail now. */
 	control_drop_commands(control);
@@ -354,11 +356,11 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 }
 
 void wifi_control_cancel(struct wifi_control *control) {
-	size_t keep = control->sent ? 1 : 0;
-	for (size_t i = keep; i < control->queued; i++)
+	for (size_t i = control->sent; i < control->queued; i++)
 		wipe(&control->queue[i], sizeof(control->queue[i]));
-	control->queued = keep;
-	control->queue[0].reply = NULL;
+	control->queued = control->sent;
+	for (size_t i = 0; i < control->sent; i++)
+		control->queue[i].reply = NULL;
 }
 
 void wifi_control_farewell(struct wifi_control *control, const char *text) {

@@ -42,10 +42,11 @@ void wifi_control_free(struct wifi_control *control);
 void wifi_control_watch(struct wifi_control *control, bool closely);
 bool wifi_control_is_open(const struct wifi_control *control);
 
-/* Sends a command, or queues it behind the one that waits for its reply. reply may be NULL: the answer is not wanted. The command
- * is copied and wiped after sending. 0, -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands wait. */
+/* Sends a command, or queues it when WIFI_AHEAD wait for their replies: a daemon takes them one after the other and answers in
+ * that order. reply may be NULL: the answer is not wanted. The command is copied and wiped after sending. 0, -ENOTCONN when not
+ * open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands are kept. */
 int wifi_control_send(struct wifi_control *control, const char *command, wifi_control_reply reply, void *context);
-/* Forgets queued commands, and ignores the reply to the one under way. */
+/* Forgets queued commands, and ignores the replies to those under way. */
 void wifi_control_cancel(struct wifi_control *control);
 /* Leaves a command in the daemon's queue and expects no reply. Only just before wifi_control_free: at most five of them. */
 void wifi_control_farewell(struct wifi_control *control, const char *command);

@@ -18,8 +18,8 @@ static int step_write(const struct wifi_script *script, const struct wifi_step *
 	return step->write ? step->write(script->context, out, capacity) : snprintf(out, capacity, "%s", step->text);
 }
 
-static void script_fail(struct wifi_script *script) {
-	const struct wifi_step *step = &script->steps[script->at];
+static void script_fail(struct wifi_script *script, size_t at) {
+	const struct wifi_step *step = &script->steps[at];
 	wifi_script_stop(script);
 	script->failed(script->context, step->text ? step->text : "a setting");
 }
@@ -28,7 +28,10 @@ static void script_reply(void *context, const char *text, size_t length) {
 	struct wifi_script *script = context;
 	if (!script->steps)
 		return;
-	const struct wifi_step *step = &script->steps[script->at];
+	size_t at = script->ahead[0];
+	script->waiting--;
+	memmove(&script->ahead[0], &script->ahead[1], script->waiting * sizeof(script->ahead[0]));
+	const struct wifi_step *step = &script->steps[at];
 	enum wifi_verdict verdict = WIFI_VERDICT_REFUSED;
 	if (step->judge)
 		verdict = step->judge(script->context, text, length);
@@ -36,44 +39,46 @@ static void script_reply(void *context, const char *text, size_t length) {
 		verdict = WIFI_VERDICT_GOOD;
 	switch (verdict) {
 	case WIFI_VERDICT_GOOD:
-		script->at++;
 		script_continue(script);
 		break;
 	case WIFI_VERDICT_REFUSED:
-		script_fail(script);
+		script_fail(script, at);
 		break;
 	case WIFI_VERDICT_WAIT:
 		break;
 	}
 }
 
-/* Sends the next command; steps that have nothing to say are passed over. */
+/* Sends what may be sent; steps that have nothing to say are passed over. Afterwards the script may be gone. */
 static void script_continue(struct wifi_script *script) {
-	char command[WIFI_COMMAND_LIMIT + 1];
-	int r = 0;
-	while (script->at < script->count) {
-		r = step_write(script, &script->steps[script->at], command, sizeof(command));
-		if (r != 0)
-			break;
-		script->at++;
+	while (script->next < script->count && script->waiting < WIFI_AHEAD) {
+		char command[WIFI_COMMAND_LIMIT + 1];
+		const struct wifi_step *step = &script->steps[script->next];
+		if (step->in_turn && script->waiting > 0)
+			return;
+		int r = step_write(script, step, command, sizeof(command));
+		if (r > 0)
+			r = wifi_control_send(script->control, command, script_reply, script) < 0 ? -1 : 1;
+		wipe(command, sizeof(command));
+		if (r < 0) {
+			script_fail(script, script->next);
+			return;
+		}
+		if (r > 0)
+			script->ahead[script->waiting++] = script->next;
+		script->next++;
 	}
-	if (script->at == script->count) {
-		wifi_script_stop(script);
-		script->finished(script->context);
+	if (script->waiting > 0)
 		return;
-	}
-	if (r > 0)
-		r = wifi_control_send(script->control, command, script_reply, script);
-	wipe(command, sizeof(command));
-	if (r < 0)
-		script_fail(script);
+	wifi_script_stop(script);
+	script->finished(script->context);
 }
 
 void wifi_script_run(struct wifi_script *script, const struct wifi_step *steps, size_t count) {
 	wifi_control_cancel(script->control);
 	script->steps = steps;
 	script->count = count;
-	script->at = 0;
+	script->next = script->waiting = 0;
 	script_continue(script);
 }
 
@@ -88,10 +93,14 @@ bool wifi_script_is_running(const struct wifi_script *script) {
 }
 
 bool wifi_script_has_sent(const struct wifi_script *script, const char *text) {
-	for (size_t i = 0; script->steps && i <= script->at && i < script->count; i++)
+	for (size_t i = 0; script->steps && i < script->next; i++)
 		if (script->steps[i].text && strcmp(script->steps[i].text, text) == 0)
 			return true;
 	return false;
+}
+
+bool wifi_script_awaits_last(const struct wifi_script *script) {
+	return script->steps && script->waiting == 1 && script->ahead[0] + 1 == script->count;
 }
 
 void wifi_script_leave(struct wifi_script *script, const struct wifi_step *steps, size_t count) {

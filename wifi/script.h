@@ -1,15 +1,17 @@
-/* A table of commands, sent to a daemon one after the other, each when the one before was answered as expected. */
+/* A table of commands for a daemon, sent in their order. Some are sent ahead, before those before them have been answered: a
+ * daemon takes its time between two, and somebody waits. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "wifi/control.h"
+#include "wifi/limits.h"
 
 enum wifi_verdict {
 	WIFI_VERDICT_GOOD,
 	WIFI_VERDICT_REFUSED,
-	WIFI_VERDICT_WAIT, /* nothing follows until an event or a deadline ends the script */
+	WIFI_VERDICT_WAIT, /* of the last step: nothing follows until an event or a deadline ends the script */
 };
 
 struct wifi_step {
@@ -18,6 +20,8 @@ struct wifi_step {
 	int (*write)(void *context, char *out, size_t capacity);
 	/* Judges the reply; NULL: it must be "OK". */
 	enum wifi_verdict (*judge)(void *context, const char *text, size_t length);
+	/* Written and sent only when every step before it was answered as expected. */
+	bool in_turn;
 };
 
 /* Every reply is good: a daemon says FAIL to what is already so. */
@@ -31,15 +35,20 @@ struct wifi_script {
 	void *context;                                   /* of these and of the steps */
 
 	const struct wifi_step *steps; /* NULL: nothing is under way */
-	size_t count, at;
+	size_t count, next;            /* next: to be sent */
+	size_t ahead[WIFI_AHEAD];      /* steps that were sent and not answered, the oldest first */
+	size_t waiting;
 };
 
 /* Drops what is under way and starts. The control client must be open. */
 void wifi_script_run(struct wifi_script *script, const struct wifi_step *steps, size_t count);
-/* Drops what is under way without a callback. Also when the control client has closed. */
+/* Drops what is under way without a callback; what was sent ahead is still carried out. Also when the control client has
+ * closed. */
 void wifi_script_stop(struct wifi_script *script);
 bool wifi_script_is_running(const struct wifi_script *script);
-/* Whether the step at or before the present one is this command. */
+/* Whether this command of the script was sent. */
 bool wifi_script_has_sent(const struct wifi_script *script, const char *text);
+/* Whether the reply to the last step is all that is missing. */
+bool wifi_script_awaits_last(const struct wifi_script *script);
 /* Leaves the whole script in the daemon's queue without waiting for replies: the owner is being freed. At most five steps. */
 void wifi_script_leave(struct wifi_script *script, const struct wifi_step *steps, size_t count);

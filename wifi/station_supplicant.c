@@ -90,9 +90,10 @@ static int write_pmf(void *context, char *out, size_t capacity) {
 	return snprintf(out, capacity, "SET_NETWORK %u ieee80211w 2", s->network);
 }
 
+/* A network that tells its name is found without saying it, which everybody around would hear. */
 static int write_hidden(void *context, char *out, size_t capacity) {
 	const struct supplicant *s = context;
-	return snprintf(out, capacity, "SET_NETWORK %u scan_ssid %d", s->network, s->credentials.hidden ? 1 : 0);
+	return s->credentials.hidden ? snprintf(out, capacity, "SET_NETWORK %u scan_ssid 1", s->network) : 0;
 }
 
 static int write_bssid(void *context, char *out, size_t capacity) {
@@ -112,9 +113,10 @@ static int write_scan_frequency(void *context, char *out, size_t capacity) {
 	return snprintf(out, capacity, "SET_NETWORK %u scan_freq %u", s->network, s->credentials.frequency_mhz);
 }
 
+/* Nor is another channel's network taken, unless the BSSID says which it is. */
 static int write_frequency(void *context, char *out, size_t capacity) {
 	const struct supplicant *s = context;
-	if (s->credentials.frequency_mhz == 0)
+	if (s->credentials.frequency_mhz == 0 || s->credentials.has_bssid)
 		return 0;
 	return snprintf(out, capacity, "SET_NETWORK %u freq_list %u", s->network, s->credentials.frequency_mhz);
 }
@@ -157,15 +159,23 @@ static enum wifi_verdict judge_network(void *context, const char *text, size_t l
 }
 
 static const struct wifi_step prepare_script[] = {
-	{ .text = "REMOVE_NETWORK all" }, { .text = "ADD_NETWORK", .judge = judge_network },
-	{ .write = write_key_mgmt },      { .write = write_proto },
-	{ .write = write_pairwise },      { .write = write_pmf },
+	{ .text = "REMOVE_NETWORK all" },
+	{ .text = "ADD_NETWORK", .judge = judge_network },
+	{ .write = write_key_mgmt, .in_turn = true }, /* its number is known */
+	{ .write = write_proto },
+	{ .write = write_pairwise },
+	{ .write = write_pmf },
 	{ .write = write_mac },
 };
 
 static const struct wifi_step join_script[] = {
-	{ .write = write_ssid },      { .write = write_hidden }, { .write = write_bssid },  { .write = write_scan_frequency },
-	{ .write = write_frequency }, { .write = write_psk },    { .write = write_select },
+	{ .write = write_ssid },
+	{ .write = write_hidden },
+	{ .write = write_bssid },
+	{ .write = write_scan_frequency },
+	{ .write = write_frequency },
+	{ .write = write_psk },
+	{ .write = write_select, .in_turn = true },
 };
 
 /* Also run whenever wpa_supplicant appears: it starts with its interface up. The key is overwritten before the network is
@@ -504,7 +514,7 @@ static void control_event(void *context, const struct wifi_event *event) {
 		break;
 	case STATION_CONFIGURING:
 		/* The two sockets have no order between them: what came of the last command may be heard before its reply. */
-		if (s->prepared && wifi_script_is_running(&s->script) && s->script.at + 1 == s->script.count)
+		if (s->prepared && wifi_script_awaits_last(&s->script))
 			event_while_joining(s, event);
 		break;
 	case STATION_OFF:

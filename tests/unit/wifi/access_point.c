@@ -11,8 +11,8 @@
 
 /* What hostapd is told when it appears, and after each use. */
 #define STOP_COMMANDS 5
-#define PREPARE_COMMANDS 7
-#define START_COMMANDS 11
+#define PREPARE_COMMANDS 9
+#define START_COMMANDS 9
 
 struct fixture {
 	sd_event *event;
@@ -224,6 +224,8 @@ static bool reason_fits(enum fake_fault fault, enum reason reason) {
 	case FAULT_FAIL:
 	case FAULT_GARBAGE:
 		return reason == REASON_AP_REFUSED;
+	case FAULT_LOST: /* the next answer is taken for it, or none comes */
+		return reason == REASON_AP_REFUSED || reason == REASON_WIFI_GONE;
 	case FAULT_SILENT:
 	case FAULT_LATE:
 	case FAULT_EMPTY:
@@ -259,6 +261,8 @@ static bool start_with_fault(enum fake_fault fault, unsigned told, unsigned at, 
 		assert_int_equal(f.ups, 0);
 		assert_int_equal(f.offs, 1);
 		assert_false(f.port.up);
+		if (fault == FAULT_FAIL) /* a network that lacks a setting was never there */
+			assert_int_equal(f.fake.enables, 0);
 		if (fault == FAULT_VANISH)
 			fake_restart(&f.fake);
 		f.fake.fault_at = 0;
@@ -277,7 +281,7 @@ static void test_every_fault_while_starting(void **state) {
 	(void)state;
 	static const struct {
 		unsigned told, failing; /* settings that have to be accepted, with each fault but the harmless ones */
-	} rows[] = { { 0, 6 * 19 }, { STOP_COMMANDS + PREPARE_COMMANDS, 6 * 8 } };
+	} rows[] = { { 0, 7 * 19 }, { STOP_COMMANDS + PREPARE_COMMANDS, 7 * 6 } };
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		unsigned failed = 0;
 		for (enum fake_fault fault = FAULT_FAIL; fault < FAULT_COUNT; fault++) {
@@ -287,6 +291,22 @@ static void test_every_fault_while_starting(void **state) {
 		}
 		assert_true(failed > rows[i].failing);
 	}
+}
+
+/* Hidden unless it is to be seen, and hidden again the next time. */
+static void test_hidden(void **state) {
+	(void)state;
+	struct fixture f;
+	fixture_start(&f);
+	for (unsigned use = 1; use <= 3; use++) {
+		f.credentials.hidden = use != 2;
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		RUN_UNTIL(&f, f.ups == use);
+		assert_string_equal(f.fake.hidden, use == 2 ? "0" : "1");
+		access_point_stop(f.ap);
+		RUN_UNTIL(&f, f.offs == use);
+	}
+	fixture_stop(&f);
 }
 
 /* What is the same for every network is said ahead, after each use again: a start has little left to say. */
@@ -560,6 +580,7 @@ int main(void) {
 		cmocka_unit_test(test_bad_credentials),
 		cmocka_unit_test(test_every_fault_while_starting),
 		cmocka_unit_test(test_every_fault_while_stopping),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_killed_while_up),
 		cmocka_unit_test(test_idle),

@@ -48,6 +48,7 @@ static const char *hostapd_answer(struct fake_daemon *fake, const char *command)
 	if (strcmp(command, "ENABLE") == 0) {
 		if (fake->enabled)
 			return "FAIL\n";
+		fake->enables++;
 		fake->enabled = !fake->never_enables;
 		if (fake->enabled)
 			fake_say(fake, "<3>AP-ENABLED ");
@@ -67,6 +68,7 @@ static const char *hostapd_answer(struct fake_daemon *fake, const char *command)
 	    (answer = take(command, "SET bssid ", fake->bssid, sizeof(fake->bssid))) ||
 	    (answer = take(command, "SET channel ", fake->channel, sizeof(fake->channel))) ||
 	    (answer = take(command, "SET max_num_sta ", fake->stations, sizeof(fake->stations))) ||
+	    (answer = take(command, "SET ignore_broadcast_ssid ", fake->hidden, sizeof(fake->hidden))) ||
 	    (answer = take(command, "DEAUTHENTICATE ", NULL, 0)) || (answer = take(command, "SET ", NULL, 0)))
 		return answer;
 	return "UNKNOWN COMMAND\n";
@@ -103,14 +105,14 @@ static const char *supplicant_answer(struct fake_daemon *fake, const char *comma
 	const char *answer;
 	if (strcmp(command, "ADD_NETWORK") == 0) {
 		fake->enabled = true;
-		return "0\n";
+		return "3\n";
 	}
 	if (strcmp(command, "REMOVE_NETWORK all") == 0) {
 		fake->enabled = false;
-		fake->psk[0] = fake->ssid[0] = '\0';
+		fake->psk[0] = fake->ssid[0] = fake->hidden[0] = '\0';
 		return "OK\n";
 	}
-	if (strncmp(command, "SELECT_NETWORK ", 15) == 0) {
+	if (strcmp(command, "SELECT_NETWORK 3") == 0) {
 		supplicant_select(fake);
 		return "OK\n";
 	}
@@ -126,11 +128,12 @@ static const char *supplicant_answer(struct fake_daemon *fake, const char *comma
 		return "OK\n";
 	if (strncmp(command, "SET_NETWORK ", 12) == 0 && !fake->enabled)
 		return "FAIL\n";
-	if (strcmp(command, "SET_NETWORK 0 mac_addr 1") == 0)
+	if (strcmp(command, "SET_NETWORK 3 mac_addr 1") == 0)
 		fake->mac_random = true;
-	if ((answer = take(command, "SET_NETWORK 0 psk ", fake->psk, sizeof(fake->psk))) ||
-	    (answer = take(command, "SET_NETWORK 0 ssid ", fake->ssid, sizeof(fake->ssid))) ||
-	    (answer = take(command, "SET_NETWORK 0 ", NULL, 0)))
+	if ((answer = take(command, "SET_NETWORK 3 psk ", fake->psk, sizeof(fake->psk))) ||
+	    (answer = take(command, "SET_NETWORK 3 ssid ", fake->ssid, sizeof(fake->ssid))) ||
+	    (answer = take(command, "SET_NETWORK 3 scan_ssid ", fake->hidden, sizeof(fake->hidden))) ||
+	    (answer = take(command, "SET_NETWORK 3 ", NULL, 0)))
 		return answer;
 	return "UNKNOWN COMMAND\n";
 }
@@ -139,7 +142,8 @@ static int late_fired(sd_event_source *source, uint64_t now, void *userdata) {
 	(void)source;
 	(void)now;
 	struct fake_daemon *fake = userdata;
-	reply(fake, &fake->late_to, fake->late_to_length, "OK\n", 3);
+	reply(fake, &fake->late_to, fake->late_to_length, fake->late_answer, strlen(fake->late_answer));
+	assert_true(sd_event_source_set_enabled(fake->source, SD_EVENT_ON) >= 0);
 	return 0;
 }
 
@@ -159,6 +163,8 @@ static void faulty_answer(struct fake_daemon *fake, const struct sockaddr_un *fr
 	case FAULT_LATE:
 		fake->late_to = *from;
 		fake->late_to_length = from_length;
+		snprintf(fake->late_answer, sizeof(fake->late_answer), "%s", answer);
+		assert_true(sd_event_source_set_enabled(fake->source, SD_EVENT_OFF) >= 0);
 		sd_event_source_disable_unref(fake->late);
 		assert_true(sd_event_add_time_relative(fake->event, &fake->late, CLOCK_BOOTTIME, LATE_MICROSECONDS, 1, late_fired,
 		                                       fake) >= 0);
@@ -166,12 +172,17 @@ static void faulty_answer(struct fake_daemon *fake, const struct sockaddr_un *fr
 	case FAULT_VANISH:
 		fake_kill(fake);
 		break;
+	case FAULT_LOST:
 	case FAULT_SILENT:
 	case FAULT_NONE:
 	case FAULT_COUNT:
 		break;
 	}
-	(void)answer;
+}
+
+/* Since the fault, and until the test takes it back. */
+static bool is_mute(const struct fake_daemon *fake) {
+	return fake->fault_met && fake->fault_at > 0 && (fake->fault == FAULT_SILENT || fake->fault == FAULT_EMPTY);
 }
 
 static int readable(sd_event_source *source, int descriptor, uint32_t events, void *userdata) {
@@ -185,6 +196,8 @@ static int readable(sd_event_source *source, int descriptor, uint32_t events, vo
 	if (length < 0)
 		return 0;
 	command[length] = '\0';
+	if (is_mute(fake) && (strcmp(command, "ATTACH") == 0 || strcmp(command, "PING") == 0))
+		return 0;
 	if (strcmp(command, "ATTACH") == 0) {
 		fake->monitor = from;
 		fake->monitor_length = from_length;
@@ -203,7 +216,8 @@ static int readable(sd_event_source *source, int descriptor, uint32_t events, vo
 	snprintf(fake->last, sizeof(fake->last), "%.*s", (int)sizeof(fake->last) - 1, command);
 	unsigned number = ++fake->commands;
 	/* A daemon that refuses or mangles its answer has not carried the command out either; a slow one has. */
-	bool carried_out = number != fake->fault_at || fake->fault == FAULT_SILENT || fake->fault == FAULT_LATE;
+	bool carried_out =
+	        number != fake->fault_at || fake->fault == FAULT_LOST || fake->fault == FAULT_SILENT || fake->fault == FAULT_LATE;
 	const char *answer = "";
 	if (carried_out)
 		answer = fake->kind == FAKE_HOSTAPD ? hostapd_answer(fake, command) : supplicant_answer(fake, command);
@@ -211,7 +225,7 @@ static int readable(sd_event_source *source, int descriptor, uint32_t events, vo
 		fake_say(fake, fake->said_for_status);
 	else if (number == fake->fault_at)
 		faulty_answer(fake, &from, from_length, answer);
-	else
+	else if (!is_mute(fake))
 		reply(fake, &from, from_length, answer, strlen(answer));
 	return 0;
 }
@@ -244,7 +258,7 @@ void fake_kill(struct fake_daemon *fake) {
 	fake->descriptor = -1;
 	fake->monitor_length = 0;
 	fake->enabled = false;
-	fake->psk[0] = fake->ssid[0] = '\0';
+	fake->psk[0] = fake->ssid[0] = fake->hidden[0] = '\0';
 }
 
 void fake_restart(struct fake_daemon *fake) {

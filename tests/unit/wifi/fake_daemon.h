@@ -17,10 +17,11 @@ enum fake_kind { FAKE_HOSTAPD, FAKE_SUPPLICANT };
 enum fake_fault {
 	FAULT_NONE,
 	FAULT_FAIL,    /* "FAIL" */
-	FAULT_SILENT,  /* no answer, but works on */
-	FAULT_LATE,    /* answers after the command's deadline */
+	FAULT_LOST,    /* does it; this one answer gets lost */
+	FAULT_SILENT,  /* works on, and answers nothing from then on */
+	FAULT_LATE,    /* busy until after the command's deadline, with everything that waits behind it */
 	FAULT_GARBAGE, /* bytes that are no reply */
-	FAULT_EMPTY,   /* an empty datagram, then nothing */
+	FAULT_EMPTY,   /* an empty datagram, then nothing any longer */
 	FAULT_VANISH,  /* killed: the socket is gone, its file stays */
 	FAULT_COUNT,
 };
@@ -43,6 +44,7 @@ struct fake_daemon {
 	sd_event_source *source, *late;
 	struct sockaddr_un monitor, late_to;
 	socklen_t monitor_length, late_to_length;
+	char late_answer[128];
 
 	/* Commands other than ATTACH, PING and DETACH are counted; the one with this number meets the fault. */
 	unsigned commands, fault_at, pings;
@@ -58,7 +60,8 @@ struct fake_daemon {
 	bool loses_again;            /* wpa_supplicant: what it had connected to is gone when it is asked */
 	const char *said_for_status; /* wpa_supplicant: an event in place of the answer to STATUS; NULL: it answers */
 	char psk[128], ssid[128], bssid[64], channel[16], stations[8];
-	unsigned pmksa_flushes;
+	char hidden[8]; /* ignore_broadcast_ssid; scan_ssid */
+	unsigned pmksa_flushes, enables;
 	char last[256];
 };
 

@@ -117,6 +117,20 @@ static void test_own_address(void **state) {
 	fixture_stop(&f);
 }
 
+/* The name of a network is said aloud only when it is not found without. */
+static void test_hidden(void **state) {
+	(void)state;
+	for (int hidden = 0; hidden < 2; hidden++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		f.credentials.hidden = hidden;
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1);
+		assert_string_equal(f.fake.hidden, hidden ? "1" : "");
+		fixture_stop(&f);
+	}
+}
+
 static void test_secrets_as_hex(void **state) {
 	(void)state;
 	struct fixture f;
@@ -298,6 +312,8 @@ static bool reason_fits(enum fake_fault fault, bool connected, enum reason reaso
 	case FAULT_FAIL:
 	case FAULT_GARBAGE:
 		return reason == (connected ? REASON_JOIN_LOST : REASON_JOIN_REFUSED);
+	case FAULT_LOST: /* the next answer is taken for it, or none comes */
+		return reason == (connected ? REASON_JOIN_LOST : REASON_JOIN_REFUSED) || reason == REASON_WIFI_GONE;
 	case FAULT_SILENT:
 	case FAULT_LATE:
 	case FAULT_EMPTY:
@@ -354,7 +370,7 @@ static void test_every_fault_while_joining(void **state) {
 			while (join_with_fault(fault, prepare, at, &failed))
 				assert_true(++at < 40);
 		}
-		assert_true(failed > 6 * 11);
+		assert_true(failed > 7 * 11);
 	}
 }
 
@@ -570,6 +586,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_join_and_leave),
 		cmocka_unit_test(test_own_address),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_secrets_as_hex),
 		cmocka_unit_test(test_bad_credentials),
 		cmocka_unit_test(test_keeps_trying),
