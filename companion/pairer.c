@@ -100,7 +100,7 @@ static void on_closed(void *context, enum reason reason) {
 	if (reason == REASON_LINK_CLOSED && !wire_has_received(pairer->wire) && pairer_dial_later(pairer)) {
 		wire_free(pairer->wire);
 		pairer->wire = NULL;
-		loop_timer_start(pairer->alone, DIAL_ALONE_US);
+		loop_timer_start(pairer->alone, DIAL_AGAIN_US + DIAL_ALONE_US);
 		pairer_enter(pairer, PAIRER_DIALLING);
 		return;
 	}

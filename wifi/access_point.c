@@ -126,7 +126,7 @@ static const struct wifi_step stop_script[] = {
 };
 
 /* What is the same for every network: set ahead, so that nobody waits for it, and whatever hostapd's configuration file says. A
- * hostapd that reads its file again (SIGHUP) does not tell: packaging/hostapd.conf.in says the same. */
+ * hostapd that reads its file again (SIGHUP) does not tell: hostapd.conf.in says the same. */
 static const struct wifi_step prepare_script[] = {
 	{ .text = "SET auth_algs 1" },
 	{ .text = "SET wpa 2" },

@@ -40,6 +40,7 @@ struct wifi_control {
 	sd_event_source *commands_source, *events_source;
 	sd_event_source *timer; /* CLOSED: next try; ATTACHING: deadline of ATTACH; OPEN: next ping, or deadline of its answer */
 	bool ping_sent;
+	bool broken; /* OPEN: a command could not be sent; the timer says so from the event loop */
 	sd_event_source *folder; /* of the socket, watched for a new one; NULL while there is none */
 	bool closely;
 
@@ -114,7 +115,8 @@ static int send_text(struct wpa_ctrl *ctrl, const char *text, size_t length) {
  * up. */
 static void control_set_ping(struct wifi_control *control) {
 	const struct wifi_timing *timing = control->environment->timing;
-	loop_timer_start(control->timer, control->closely || !control->folder ? timing->ping : timing->idle_ping);
+	if (!control->broken)
+		loop_timer_start(control->timer, control->closely || !control->folder ? timing->ping : timing->idle_ping);
 }
 
 static int control_folder_changed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
@@ -159,7 +161,7 @@ static void control_close_sockets(struct wifi_control *control) {
 	control_drop_commands(control);
 	close_socket(&control->commands, &control->commands_source);
 	close_socket(&control->events, &control->events_source);
-	control->ping_sent = false;
+	control->ping_sent = control->broken = false;
 }
 
 /* The one place where the state changes. */
@@ -222,7 +224,9 @@ static int control_timer_fired(sd_event_source *source, uint64_t now, void *user
 		control_enter(control, CONTROL_CLOSED);
 		break;
 	case CONTROL_OPEN:
-		if (control->ping_sent) {
+		if (control->broken) {
+			control_fail(control, "it takes no commands");
+		} else if (control->ping_sent) {
 			control_fail(control, "no answer to a ping");
 		} else if (send_text(control->events, "PING", 4) < 0) {
 			control_fail(control, "the daemon is gone");
@@ -340,6 +344,8 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 		return -ENOTCONN;
 	if (length == 0 || length > WIFI_COMMAND_LIMIT)
 		return -EMSGSIZE;
+	if (control->broken)
+		return 0;
 	if (control->queued == WIFI_QUEUE_LIMIT)
 		return -ENOBUFS;
 	struct command *command = &control->queue[control->queued++];
@@ -349,8 +355,8 @@ int wifi_control_send(struct wifi_control *control, const char *text, wifi_contr
 	command->context = context;
 	if (control_send_queued(control) == 0)
 		return 0;
-	/* The daemon died a moment ago. Say so from the event loop, where the caller expects it, by letting the ping fail now. */
 	control_drop_commands(control);
+	control->broken = true;
 	loop_timer_start(control->timer, 0);
 	return 0;
 }

@@ -10,8 +10,8 @@
 #define WIFI_COMMAND_LIMIT 192
 /* Longest reply or event that is read; both daemons use 4096 bytes themselves. Longer ones are cut off by the kernel. */
 #define WIFI_REPLY_LIMIT 4096
-/* Commands that may wait for their replies at once. A Unix socket holds ten datagrams where nobody raised that
- * (net.unix.max_dgram_qlen): room for these, for five of a farewell and for a ping. */
+/* Commands that may wait for their replies at once. A Unix socket holds eleven datagrams where nobody raised that (one more than
+ * net.unix.max_dgram_qlen): room for these, a ping, five of a farewell, and DETACH. */
 #define WIFI_AHEAD 4
 /* Commands that are kept: those, another state machine's one, and as many cancelled ones. */
 #define WIFI_QUEUE_LIMIT (2 * WIFI_AHEAD + 2)

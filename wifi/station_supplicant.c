@@ -113,7 +113,7 @@ static int write_scan_frequency(void *context, char *out, size_t capacity) {
 	return snprintf(out, capacity, "SET_NETWORK %u scan_freq %u", s->network, s->credentials.frequency_mhz);
 }
 
-/* Nor is another channel's network taken, unless the BSSID says which it is. */
+/* A network of that name on another channel is not taken. With a BSSID there is nothing to choose from. */
 static int write_frequency(void *context, char *out, size_t capacity) {
 	const struct supplicant *s = context;
 	if (s->credentials.frequency_mhz == 0 || s->credentials.has_bssid)

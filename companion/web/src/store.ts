@@ -92,8 +92,6 @@ function noteProblem(error: unknown): Problem {
 // ---- the link
 
 let stream: EventSource | null = null;
-/** A stream was open before: what it would have said since is not known. */
-let wasOpen = false;
 let heardAt = 0;
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
 let probing: Promise<void> | null = null;
@@ -131,9 +129,9 @@ function listen(): void {
 	stream = source;
 	source.addEventListener("open", () => {
 		void probe();
-		if (wasOpen)
+		// What happened between the list's reading and now, no stream has told.
+		if (recordings.peek().loaded || recordings.peek().loading)
 			void loadNewest();
-		wasOpen = true;
 	});
 	source.addEventListener("status", (event) => {
 		const value = decode(event.data);

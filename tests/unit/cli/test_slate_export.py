@@ -59,7 +59,7 @@ class Export(unittest.TestCase):
     def test_export(self):
         self.record()
         folder, (status, out, error) = self.export()
-        self.assertEqual((status, out, error), (DONE, f"{folder}: log of TEST-0042, 2 entries, and the head that is signed for them\n", ""))
+        self.assertEqual((status, out, error), (DONE, f"{folder}: log of TEST-0042, 2 entries, with its signed head\n", ""))
         self.assertEqual(sorted(os.listdir(folder)), ["head", "slate"])
         self.assertEqual({os.stat(os.path.join(folder, name)).st_mode & 0o777 for name in ("head", "slate")}, {0o600})
         self.assertEqual(self.verify(folder, "slate")[0], DONE)
@@ -93,6 +93,23 @@ class Export(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(folder)), ["head", "slate"])
         status, out, _ = run("slate", "export", folder + "-json", "--json", "--state", os.path.dirname(self.log), environment=self.real.environment)
         self.assertEqual((status, json.loads(out)["verdict"]), (FAILED, "broken"))
+        # Not even a log any more; and one that is none where the full one should be, and one that was set aside.
+        self.damage(self.log, 0)
+        for name, content in (("slate.old", b"none"), ("slate.damaged-1", b"was one")):
+            with open(os.path.join(os.path.dirname(self.log), name), "wb") as file:
+                file.write(content)
+        folder, (status, out, error) = self.export()
+        self.assertEqual((status, out), (FAILED, ""))
+        self.assertRegex(error, r"has 1 that the camera set aside as damaged, too\n(?s:.*)slate.old in it is damaged: after 0 entries")
+        self.assertEqual(sorted(os.listdir(folder)), ["head", "slate", "slate.damaged-1", "slate.old"])
+        for name in ("slate.old", "slate.damaged-1"):
+            with open(os.path.join(folder, name), "rb") as copy, open(os.path.join(os.path.dirname(self.log), name), "rb") as original:
+                self.assertEqual(copy.read(), original.read())
+        # Cut down to less than a header.
+        os.truncate(self.log, 50)
+        folder, (status, _, error) = self.export()
+        self.assertEqual(status, FAILED)
+        self.assertEqual(os.path.getsize(os.path.join(folder, "slate")), 50)
 
     def test_with_the_full_one_before(self):
         self.real.stop()
@@ -107,7 +124,8 @@ class Export(unittest.TestCase):
         self.assertEqual((status, error), (DONE, ""))
         self.assertIn("4 entries", out)
         status, out, _ = self.verify(folder, "slate.old", "slate")
-        self.assertEqual((status, out.count("nothing was changed")), (DONE, 2))
+        self.assertEqual(status, DONE)
+        self.assertIn("4 entries with those before it, nothing was changed", out)
         # Another one in its place, which is whole by itself.
         other = Log("TEST-0042")
         other.recording(1, NOW_US, NOW_US + 2)

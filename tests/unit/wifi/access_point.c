@@ -14,6 +14,21 @@
 #define PREPARE_COMMANDS 9
 #define START_COMMANDS 9
 
+/* The send() with this number fails; 0: none. */
+static struct send_refusal {
+	unsigned at, count;
+	int error;
+} send_refused;
+
+ssize_t __real_send(int descriptor, const void *bytes, size_t length, int flags);
+ssize_t __wrap_send(int descriptor, const void *bytes, size_t length, int flags);
+ssize_t __wrap_send(int descriptor, const void *bytes, size_t length, int flags) {
+	if (send_refused.at == 0 || ++send_refused.count != send_refused.at)
+		return __real_send(descriptor, bytes, length, flags);
+	errno = send_refused.error;
+	return -1;
+}
+
 struct fixture {
 	sd_event *event;
 	struct fake_daemon fake;
@@ -530,6 +545,57 @@ static void test_free_while_up(void **state) {
 	}
 }
 
+/* Freed while commands are ahead of their answers: what was sent is followed by the whole stop. */
+static void test_free_at_every_command(void **state) {
+	(void)state;
+	for (unsigned at = 0;; at++) {
+		struct fixture f;
+		fixture_start(&f);
+		wait_prepared(&f);
+		assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+		unsigned from = f.fake.commands;
+		RUN_UNTIL(&f, f.fake.commands >= from + at || f.ups == 1);
+		bool up = f.ups == 1;
+		access_point_free(f.ap);
+		f.ap = NULL;
+		RUN_UNTIL(&f, f.fake.monitor_length == 0 && !f.fake.enabled && overwritten(&f));
+		fixture_stop(&f);
+		if (up)
+			break;
+		assert_true(at < 40);
+	}
+}
+
+/* Whenever the kernel refuses to send: an access point is up or off, for hostapd's sake, and what comes next works. */
+static void test_every_send_refused(void **state) {
+	(void)state;
+	static const int errors[] = { EAGAIN, ENOBUFS, ECONNREFUSED };
+	for (size_t i = 0; i < ELEMENTS(errors); i++) {
+		for (unsigned at = 1;; at++) {
+			struct fixture f;
+			fixture_start(&f);
+			send_refused = (struct send_refusal){ .at = at, .error = errors[i] };
+			RUN_UNTIL(&f, strcmp(f.fake.last, "SET max_num_sta 16") == 0); /* the last that is prepared */
+			assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+			RUN_UNTIL(&f, f.ups + f.offs > 0);
+			bool met = send_refused.count >= at;
+			send_refused = (struct send_refusal){ .at = 0 };
+			if (f.offs > 0) {
+				assert_int_equal(f.reason, REASON_WIFI_GONE);
+				assert_int_equal(access_point_start(f.ap, &f.credentials), 0);
+				RUN_UNTIL(&f, f.ups == 1 || f.offs > 1);
+			}
+			assert_int_equal(f.ups, 1);
+			access_point_stop(f.ap);
+			RUN_UNTIL(&f, !f.fake.enabled && overwritten(&f) && !f.port.up);
+			fixture_stop(&f);
+			if (!met)
+				break;
+			assert_true(at < 60);
+		}
+	}
+}
+
 static void test_free_in_off(void **state) {
 	(void)state;
 	struct fixture f;
@@ -591,6 +657,8 @@ int main(void) {
 		cmocka_unit_test(test_stop_while_absent),
 		cmocka_unit_test(test_stop_at_every_command),
 		cmocka_unit_test(test_free_while_up),
+		cmocka_unit_test(test_free_at_every_command),
+		cmocka_unit_test(test_every_send_refused),
 		cmocka_unit_test(test_free_in_off),
 		cmocka_unit_test(test_restart_in_off),
 		cmocka_unit_test(test_without_privilege),

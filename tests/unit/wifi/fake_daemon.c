@@ -133,6 +133,8 @@ static const char *supplicant_answer(struct fake_daemon *fake, const char *comma
 	if ((answer = take(command, "SET_NETWORK 3 psk ", fake->psk, sizeof(fake->psk))) ||
 	    (answer = take(command, "SET_NETWORK 3 ssid ", fake->ssid, sizeof(fake->ssid))) ||
 	    (answer = take(command, "SET_NETWORK 3 scan_ssid ", fake->hidden, sizeof(fake->hidden))) ||
+	    (answer = take(command, "SET_NETWORK 3 freq_list ", fake->frequencies, sizeof(fake->frequencies))) ||
+	    (answer = take(command, "SET_NETWORK 3 bssid ", fake->bssid, sizeof(fake->bssid))) ||
 	    (answer = take(command, "SET_NETWORK 3 ", NULL, 0)))
 		return answer;
 	return "UNKNOWN COMMAND\n";

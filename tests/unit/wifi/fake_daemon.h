@@ -61,6 +61,7 @@ struct fake_daemon {
 	const char *said_for_status; /* wpa_supplicant: an event in place of the answer to STATUS; NULL: it answers */
 	char psk[128], ssid[128], bssid[64], channel[16], stations[8];
 	char hidden[8]; /* ignore_broadcast_ssid; scan_ssid */
+	char frequencies[16];
 	unsigned pmksa_flushes, enables;
 	char last[256];
 };

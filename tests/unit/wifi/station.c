@@ -117,6 +117,21 @@ static void test_own_address(void **state) {
 	fixture_stop(&f);
 }
 
+/* Which network of that name: the one with this BSSID, or any on this channel. */
+static void test_which(void **state) {
+	(void)state;
+	for (int known = 0; known < 2; known++) {
+		struct fixture f;
+		fixture_start(&f, true);
+		f.credentials.has_bssid = known;
+		assert_int_equal(station_join(f.station, &f.credentials), 0);
+		RUN_UNTIL(&f, f.joins == 1);
+		assert_int_equal(strlen(f.fake.bssid), known ? 17 : 0);
+		assert_string_equal(f.fake.frequencies, known ? "" : "2437");
+		fixture_stop(&f);
+	}
+}
+
 /* The name of a network is said aloud only when it is not found without. */
 static void test_hidden(void **state) {
 	(void)state;
@@ -586,6 +601,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_join_and_leave),
 		cmocka_unit_test(test_own_address),
+		cmocka_unit_test(test_which),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_secrets_as_hex),
 		cmocka_unit_test(test_bad_credentials),
