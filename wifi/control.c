@@ -40,7 +40,7 @@ struct wifi_control {
 	sd_event_source *commands_source, *events_source;
 	sd_event_source *timer; /* CLOSED: next try; ATTACHING: deadline of ATTACH; OPEN: next ping, or deadline of its answer */
 	bool ping_sent;
-	bool broken; /* OPEN: a command could not be sent; the timer says so from the event loop */
+	bool broken;             /* OPEN: a command could not be sent; the timer says so from the event loop */
 	sd_event_source *folder; /* of the socket, watched for a new one; NULL while there is none */
 	bool closely;
 
