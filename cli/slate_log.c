@@ -83,7 +83,7 @@ static enum cli_exit read_head(const struct cli_call *call, struct slate_head *r
 	if (!path)
 		return CLI_DONE;
 	int r = load(AT_FDCWD, path, SLATE_HEAD_TEXT, &bytes, &length);
-	if (r < 0)
+	if (!bytes)
 		return explain_load(path, r);
 	r = strlen((char *)bytes) == length ? slate_head_parse((char *)bytes, ret) : -EINVAL;
 	free(bytes);

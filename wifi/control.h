@@ -43,8 +43,9 @@ void wifi_control_watch(struct wifi_control *control, bool closely);
 bool wifi_control_is_open(const struct wifi_control *control);
 
 /* Sends a command, or queues it when WIFI_AHEAD wait for their replies: a daemon takes them one after the other and answers in
- * that order. reply may be NULL: the answer is not wanted. The command is copied and wiped after sending. 0, also when the daemon is
- * found to take none: then `closed` follows, from the event loop. -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when WIFI_QUEUE_LIMIT commands are kept. */
+ * that order. reply may be NULL: the answer is not wanted. The command is copied and wiped after sending. 0, also when the daemon
+ * is found to take none: then `closed` follows, from the event loop. -ENOTCONN when not open, -EMSGSIZE, -ENOBUFS when
+ * WIFI_QUEUE_LIMIT commands are kept. */
 int wifi_control_send(struct wifi_control *control, const char *command, wifi_control_reply reply, void *context);
 /* Forgets queued commands, and ignores the replies to those under way. */
 void wifi_control_cancel(struct wifi_control *control);
