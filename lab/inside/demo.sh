@@ -235,6 +235,6 @@ done_with "$(jq -nc --argjson sent $((after - before)) '{packets_sent: $sent, re
 			lab_press cam1 "$(cat "$LAB_ARTIFACTS/press")"
 			rm "$LAB_ARTIFACTS/press"
 		fi
-		read -rt 0.1 -u "$lab_never" || true
+		lab_pause 0.1
 	done
 }

@@ -38,6 +38,9 @@ lab_fail() {
 	exit 1
 }
 
+# lab_pause SECONDS: nothing happens; no program is started for it, which costs an emulated processor more than a short pause takes.
+lab_pause() { read -rt "$1" -u "$lab_never" || true; }
+
 # lab_wait SECONDS CONDITION [WHAT [COMMAND]]: until the shell text CONDITION is true; fails at the deadline, after COMMAND.
 lab_wait() {
 	local end
@@ -49,7 +52,7 @@ lab_wait() {
 			eval "${4:-}"
 			lab_fail "not within $1 s: ${3:-$2}"
 		}
-		read -rt 0.05 -u "$lab_never" || true
+		lab_pause 0.05
 	done
 }
 
@@ -60,7 +63,7 @@ lab_stays() {
 	end=$((lab_now + $1 * 1000))
 	while [ "$lab_now" -lt "$end" ]; do
 		eval "$2" || lab_fail "did not last $1 s: ${3:-$2}"
-		read -rt 0.1 -u "$lab_never" || true
+		lab_pause 0.1
 		lab_clock
 	done
 }
@@ -168,7 +171,7 @@ lab_end() {
 	for name in "${!lab_pids[@]}"; do
 		for ((i = 0; i < 40; i++)); do
 			lab_alive "$name" || break
-			read -rt 0.05 -u "$lab_never"
+			lab_pause 0.05
 		done
 	done
 	exit "$status"

@@ -25,5 +25,5 @@ until [ -e "$LAB_ARTIFACTS/end" ]; do
 		lab_press cam1 "$(cat "$LAB_ARTIFACTS/press")"
 		rm "$LAB_ARTIFACTS/press"
 	fi
-	read -rt 0.1 -u "$lab_never" || true
+	lab_pause 0.1
 done

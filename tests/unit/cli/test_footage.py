@@ -17,6 +17,15 @@ HEADER, CHUNK = 100, 4096 + 16  # docs/footage.md
 base = None
 
 
+def flip(path, at):
+    """A bit of the file's byte `at`."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
 def setUpModule():
     global base
     base = tempfile.mkdtemp(prefix="lanyard-footage-")
@@ -51,13 +60,6 @@ class Footage(unittest.TestCase):
     def path(self, recording, suffix):
         return os.path.join(self.state, recording + suffix)
 
-    def flip(self, path, at):
-        with open(path, "r+b") as file:
-            file.seek(at)
-            byte = file.read(1)[0]
-            file.seek(at)
-            file.write(bytes([byte ^ 1]))
-
     def verdicts(self, status=FAILED):
         found = self.json("verify", status=status)
         self.assertEqual(found["ok"], status == DONE)
@@ -88,7 +90,7 @@ class Footage(unittest.TestCase):
         self.assertEqual(self.verdicts(DONE)[self.first]["verdict"], "good")
 
     def test_damaged_recording(self):
-        self.flip(self.path(self.first, ".footage"), HEADER + CHUNK + 5)
+        flip(self.path(self.first, ".footage"), HEADER + CHUNK + 5)
         found = self.verdicts()
         self.assertEqual((found[self.first]["verdict"], found[self.first]["ok"]), ("damaged", False))
         self.assertEqual((found[self.second]["verdict"], found[self.second]["ok"]), ("good", True))
@@ -119,7 +121,7 @@ class Footage(unittest.TestCase):
         for at in (0, 30, 90):  # the key's id, the wrapped key, the content
             with self.subTest(at):
                 shutil.copy(os.path.join(base, "made", self.first + ".meta"), self.state)
-                self.flip(self.path(self.first, ".meta"), at)
+                flip(self.path(self.first, ".meta"), at)
                 before = sorted(os.listdir(self.state))
                 found = self.verdicts()[self.first]
                 self.assertEqual((found["verdict"], found["damaged"]), ("good", ["metadata"]))
@@ -127,7 +129,7 @@ class Footage(unittest.TestCase):
                 self.assertIn(b"DAMAGED: metadata", run("verify", "--state", self.state)[1])
 
     def test_damaged_thumbnail_is_remembered(self):
-        self.flip(self.path(self.first, ".jpeg"), 80)
+        flip(self.path(self.first, ".jpeg"), 80)
         self.assertEqual(self.verdicts()[self.first]["damaged"], ["thumbnail"])
         os.rename(self.path(self.first, ".jpeg"), self.path(self.first, ".jpeg.damaged-1"))  # as a recorder does
         found = self.verdicts(DONE)[self.first]
@@ -150,7 +152,7 @@ class Footage(unittest.TestCase):
         self.assertIn(b"2 more cannot be verified", run("verify", "--state", self.state)[1])
 
     def test_damaged_key(self):
-        self.flip(os.path.join(self.state, "storage.key"), 3)
+        flip(os.path.join(self.state, "storage.key"), 3)
         status, _, error = run("verify", "--state", self.state)
         self.assertEqual(status, FAILED)
         self.assertRegex(error, r"storage\.key in .* is damaged \[recording-damaged\]\n$")

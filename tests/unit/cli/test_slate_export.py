@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(here, "..", "companion"))
 
 from test_camera import RealCamera  # noqa: E402
 from test_cli import DONE, FAILED, run  # noqa: E402
+from test_footage import flip  # noqa: E402
 from test_slate import NOW_US, Log  # noqa: E402
 
 
@@ -49,13 +50,6 @@ class Export(unittest.TestCase):
     def verify(self, folder, *names):
         return run("slate", "verify", *(os.path.join(folder, name) for name in names), "--head", os.path.join(folder, "head"))
 
-    def damage(self, path, at):
-        with open(path, "r+b") as file:
-            file.seek(at)
-            byte = file.read(1)[0]
-            file.seek(at)
-            file.write(bytes([byte ^ 1]))
-
     def test_export(self):
         self.record()
         folder, (status, out, error) = self.export()
@@ -70,7 +64,7 @@ class Export(unittest.TestCase):
         self.assertEqual((status, out), (FAILED, ""))
         self.assertRegex(error, r"is there already; name a new folder \[store-failed\]\n$")
         # Whoever has it finds what was changed on the way.
-        self.damage(os.path.join(folder, "slate"), 96 + 80 + 20)
+        flip(os.path.join(folder, "slate"), 96 + 80 + 20)
         status, _, error = self.verify(folder, "slate")
         self.assertEqual(status, FAILED)
         self.assertRegex(error, r"after 1 entries: the chain of hashes breaks.*\[record-corrupt\]\n$")
@@ -86,7 +80,7 @@ class Export(unittest.TestCase):
 
     def test_damage_keeps_nothing_back(self):
         self.record()
-        self.damage(self.log, 96 + 20)
+        flip(self.log, 96 + 20)
         folder, (status, out, error) = self.export()
         self.assertEqual((status, out), (FAILED, ""))
         self.assertRegex(error, r"was written, and slate in it is damaged: after 0 entries: .*\[record-corrupt\]\n$")
@@ -94,7 +88,7 @@ class Export(unittest.TestCase):
         status, out, _ = run("slate", "export", folder + "-json", "--json", "--state", os.path.dirname(self.log), environment=self.real.environment)
         self.assertEqual((status, json.loads(out)["verdict"]), (FAILED, "broken"))
         # Not even a log any more; and one that is none where the full one should be, and one that was set aside.
-        self.damage(self.log, 0)
+        flip(self.log, 0)
         for name, content in (("slate.old", b"none"), ("slate.damaged-1", b"was one")):
             with open(os.path.join(os.path.dirname(self.log), name), "wb") as file:
                 file.write(content)
